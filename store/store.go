@@ -90,7 +90,8 @@ type Item struct {
 	Due int64
 	// Body is opaque.
 	Body []byte
-	// Epoch is that of the commit which wrote this revision.
+	// Epoch is the one its writer saw coming when it wrote this revision: the commit's own, or
+	// the one after it where the commit moved none. It is bound by MAC.
 	Epoch Epoch
 	// MAC authenticates everything above. The store keeps it and cannot check it.
 	MAC [32]byte

@@ -1,0 +1,206 @@
+package gate
+
+import (
+	"io"
+
+	"github.com/haven-health/haven/internal/fault"
+	"github.com/haven-health/haven/journal"
+	"github.com/haven-health/haven/store"
+)
+
+// build checks each entry against the epoch, stages what remains and makes the store's batch of
+// it. Rights taken away count from here on, in memory, before they are durable: an operation
+// later in the same batch meets them. undo takes that back if nothing was written. A nil batch
+// says that no entry is left.
+func (s *sequencer) build(taken []*entry) (b *store.Batch, undo func(), err error) {
+	st := staging{
+		s:     s,
+		batch: &store.Batch{Seen: store.Head{Epoch: s.applied.get(), Position: s.head.Position, Chain: s.head.Chain}},
+		next:  s.applied.get(),
+		stops: s.view.stops.position(),
+	}
+	st.next.N++
+	s.staged = s.access
+	s.builder.Reset()
+	live := 0
+	for _, e := range taken {
+		if e.moved {
+			continue
+		}
+		if s.stale(e) {
+			e.moved = true
+			continue
+		}
+		if err := st.add(live, e); err != nil {
+			e.err = err
+			e.moved = true
+			continue
+		}
+		live++
+	}
+	if live == 0 {
+		return nil, nil, nil
+	}
+	b, err = st.finish()
+	return b, st.undo, err
+}
+
+// stale tells whether something the entry used was touched since it was read. It is asked always,
+// whether or not the epoch moved while the batch collected: an operation may have joined after
+// the batch that moved it.
+func (s *sequencer) stale(e *entry) bool {
+	if e.reading == nil {
+		return false
+	}
+	if fault.Mutant("recheck-only-when-moved") {
+		return s.head.Epoch != s.applied.get() && s.view.recent.since(e.reading.epoch, e.reading.prints)
+	}
+	return s.view.recent.since(e.reading.epoch, e.reading.prints)
+}
+
+// staging is one batch in the making.
+type staging struct {
+	s       *sequencer
+	batch   *store.Batch
+	next    store.Epoch
+	touched []store.Ref
+	stops   stopPosition
+	undos   []func()
+}
+
+// add stages one entry as operation number op.
+func (st *staging) add(op int, e *entry) error {
+	if !e.changes() {
+		st.s.builder.Add(e.encoded, e.personal)
+		return nil
+	}
+	first := len(st.batch.Changes)
+	e.record.Changes = e.record.Changes[:0]
+	for i := range e.outcome.Changes {
+		st.change(op, e, &e.outcome.Changes[i])
+	}
+	stopsBefore := st.stops
+	for i := range e.outcome.Stops {
+		st.stop(op, e, &e.outcome.Stops[i])
+	}
+	encoded, err := journal.AppendRecord(st.s.scratch[:0], e.record)
+	if err != nil {
+		st.batch.Changes = st.batch.Changes[:first]
+		st.stops = stopsBefore
+		return &Error{Code: LimitExceeded, Detail: "the operation changes more than one record can tell", cause: err}
+	}
+	st.s.scratch = encoded
+	st.s.builder.Add(encoded, e.personal)
+	st.batch.Restricting = st.batch.Restricting || e.restrict
+	for i := range e.outcome.Changes {
+		st.touch(&e.outcome.Changes[i])
+	}
+	for i := range e.outcome.Stops {
+		st.touchStop(&e.outcome.Stops[i])
+	}
+	return nil
+}
+
+// change turns a staged change into the store's.
+func (st *staging) change(op int, e *entry, c *Change) {
+	item := store.Item{Ref: c.Ref, Revision: 1, Index: c.Index, Due: c.Due, Body: c.Body, Epoch: st.next}
+	change := store.Change{Op: op, Delete: c.Delete}
+	if c.Before != nil {
+		item.Revision = c.Before.Revision + 1
+		change.Expected = c.Before.Revision
+	}
+	if c.Delete {
+		item = store.Item{Ref: c.Ref, Revision: item.Revision, Epoch: st.next}
+	}
+	item.MAC = st.s.view.itemMAC(&item)
+	change.Item = item
+	st.append(e, change)
+	if decides(c.Ref.Kind) {
+		if c.Before != nil {
+			st.s.staged.remove(&c.Before.MAC, st.s.view.mac)
+		}
+		if !c.Delete {
+			st.s.staged.add(&item.MAC, st.s.view.mac)
+		}
+	}
+}
+
+func (st *staging) append(e *entry, change store.Change) {
+	st.batch.Changes = append(st.batch.Changes, change)
+	noted := journal.ItemChange{
+		Kind: uint8(change.Item.Kind), ID: change.Item.ID, Revision: change.Item.Revision, Deleted: change.Delete,
+	}
+	copy(noted.MAC[:], change.Item.MAC[:])
+	e.record.Changes = append(e.record.Changes, noted)
+}
+
+// stop stages the next entry of the stops chain.
+func (st *staging) stop(op int, e *entry, stop *Stop) {
+	item, head := stopItem(st.s.view.mac, st.stops.head, st.stops.count, stop)
+	item.Epoch = st.next
+	item.MAC = st.s.view.itemMAC(&item)
+	st.stops = stopPosition{count: st.stops.count + 1, head: head}
+	st.append(e, store.Change{Op: op, Item: item})
+}
+
+// touch makes a staged change known, and to the epoch where the rule asks for it: what alters or
+// deletes an item, and what inserts an access item, moves it; other inserts and housekeeping
+// do not.
+func (st *staging) touch(c *Change) {
+	if c.Ref.Kind == store.KindIdempotency || c.Before == nil && !decides(c.Ref.Kind) {
+		return
+	}
+	if c.Before == nil && fault.Mutant("inserted-deny-does-not-bump") {
+		return
+	}
+	for _, ref := range append([]store.Ref{c.Ref}, c.Also...) {
+		st.noteTouch(ref)
+	}
+}
+
+func (st *staging) noteTouch(ref store.Ref) {
+	st.touched = append(st.touched, ref)
+	st.undos = append(st.undos, st.s.view.touch(ref, st.next.N))
+}
+
+func (st *staging) touchStop(stop *Stop) {
+	st.noteTouch(stop.Ref)
+	if !stop.Lift {
+		st.undos = append(st.undos, st.s.view.stops.apply(stop))
+	}
+}
+
+func (st *staging) undo() {
+	for i := len(st.undos) - 1; i >= 0; i-- {
+		st.undos[i]()
+	}
+}
+
+// finish encodes the frame. Its epoch is the next only if something was touched.
+func (st *staging) finish() (*store.Batch, error) {
+	s, b := st.s, st.batch
+	if _, err := io.ReadFull(s.random, b.ID[:]); err != nil {
+		st.undo()
+		return nil, &Error{Code: Internal, Detail: "no randomness", cause: err}
+	}
+	after := b.Seen.Epoch
+	if len(st.touched) > 0 {
+		after = st.next
+		b.Touched = st.touched
+	}
+	h := journal.Header{
+		Changes: len(b.Changes) > 0, Position: b.Seen.Position, Time: s.frameTime(),
+		Incarnation: after.Incarnation, Epoch: after.N, Batch: b.ID, Before: b.Seen.Chain,
+	}
+	h.Guard = s.guard(&h, st.stops)
+	frame, err := s.builder.AppendFrame(s.frame[:0], &h)
+	if err != nil {
+		st.undo()
+		return nil, &Error{Code: Internal, Detail: "a batch could not be written", cause: err}
+	}
+	s.frame = frame
+	b.Frame = frame
+	b.Next = store.Head{Epoch: after, Position: b.Seen.Position + uint64(s.builder.Count()), Chain: h.After}
+	s.stops = st.stops
+	return b, nil
+}

@@ -1,0 +1,256 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/haven-health/haven/internal/secret"
+	"github.com/haven-health/haven/journal"
+	"github.com/haven-health/haven/lifecycle"
+	"github.com/haven-health/haven/store"
+)
+
+// Proof is what a caller shows of who it is. It is kept for the length of the call, because an
+// operation that runs again is authenticated again.
+type Proof struct {
+	// Bearer is the token of an Authorization header.
+	Bearer secret.Bytes
+	// Local names a principal that the process itself vouches for: the library's and the
+	// scheduler's way in. No surface that reads from a network ever sets it.
+	Local ID
+	// Source is the caller's address; invalid for a local one.
+	Source netip.Addr
+	// UserAgent is what the caller's program calls itself, cut at journal.MaxPersonal bytes.
+	UserAgent string
+}
+
+// Principal is who was proven.
+type Principal struct {
+	ID            ID
+	ARN           string
+	Name          string // personal: it stands in records as a commitment
+	Administrator bool
+}
+
+// Authenticator proves who calls. Package identity implements it.
+type Authenticator interface {
+	// Authenticate returns the principal of a proof, and notes in r every item the answer rests
+	// on. It returns an error matching Unauthenticated, always the same, when the proof proves
+	// nobody; other errors mean that it could not be told.
+	Authenticate(ctx context.Context, r *Reading, p *Proof) (Principal, error)
+}
+
+// Reference is how a caller names a key: see interfaces: id, ARN, alias or alias ARN, each
+// perhaps with @version.
+type Reference struct {
+	// Text is as the caller wrote it. Empty: Key and Version are given directly.
+	Text string
+	// Key and Version name a version that Haven itself knows, as from a ciphertext's header.
+	Key     ID
+	Version uint32
+}
+
+// Target is what a reference names, as of the reading's epoch.
+type Target struct {
+	// Key is its id, ARN its name in policies.
+	Key ID
+	ARN string
+	// Version is the version it names, or the primary where a use names none; 0 when the whole
+	// key is meant, or it has no primary.
+	Version uint32
+	// Named tells that the caller named the version.
+	Named bool
+	// State allows or refuses a use by the lifecycle table.
+	State lifecycle.Key
+	// Material is the version's part of it.
+	Material lifecycle.Version
+	// Master is the key that wraps this one, nil for one that the root key wraps: while it is
+	// stopped, so is what it wraps.
+	Master *lifecycle.Key
+	// Recovery tells that unwrapping this version means using a compromised master version, which
+	// the gate alone may, until its children are wrapped anew.
+	Recovery bool
+	// Wrapping is the master version that wraps the material, for the record.
+	Wrapping    ID
+	WrappingVer uint32
+	// Domain is the resolver's own: what it loaded, for the operation's function.
+	Domain any
+}
+
+// Check decides one use of the target by the lifecycle table: nil, an error matching InvalidState
+// that tells what happened, to which key, and what to do, or lifecycle.ErrUntrusted.
+func (t *Target) Check(use lifecycle.Use, now time.Time) error {
+	if t.Master != nil {
+		switch {
+		case t.Master.Status() != lifecycle.Enabled:
+			return &Error{Code: InvalidState, Key: t.Key, Reason: "master_" + reasonOf(t.Master),
+				Detail: fmt.Sprintf("key %s cannot be used while its master key %s is %s", t.Key, t.Wrapping, t.Master.Status())}
+		case t.Master.Primary == 0 && t.WrappingVer <= t.Master.CompromisedThrough:
+			return &Error{Code: InvalidState, Key: t.Key, Reason: "master_compromised",
+				Detail: fmt.Sprintf("key %s cannot be used: its master key %s was compromised as a whole; rotate the master key", t.Key, t.Wrapping)}
+		}
+	}
+	if t.Version == 0 {
+		if t.State.Status() != lifecycle.Enabled {
+			t.Material.Number = 1 // the key refuses before the version is asked
+		} else {
+			return &Error{Code: InvalidState, Key: t.Key, Reason: string(lifecycle.ReasonCompromised),
+				Detail: fmt.Sprintf("key %s has no primary version since it was compromised; rotate it", t.Key)}
+		}
+	}
+	err := lifecycle.Check(t.State, t.Material, use, t.Named, now)
+	if err == nil || errors.Is(err, lifecycle.ErrUntrusted) {
+		return err
+	}
+	return Refused(t.Key, err)
+}
+
+func reasonOf(k *lifecycle.Key) string {
+	if k.Status() == lifecycle.PendingDeletion {
+		return string(lifecycle.ReasonPendingDeletion)
+	}
+	return k.Status().String()
+}
+
+// Resolver finds what a reference names. Package keys implements it.
+type Resolver interface {
+	// Resolve returns the target of ref for op and notes in r every item the answer rests on. It
+	// returns an error matching NotFound or InvalidRequest.
+	Resolve(ctx context.Context, r *Reading, op *Operation, ref Reference) (Target, error)
+}
+
+// Request is what an operation is about, as the gate needs to know it.
+type Request struct {
+	// References are resolved in order; none for operations on no key.
+	References []Reference
+	// Idempotency is the caller's key, "" when none was given; Body is the SHA-256 of what was
+	// asked, so that the key is not used for two things.
+	Idempotency string
+	Body        [32]byte
+	// Replay is given the stored answer when the idempotency key was used before; nil where the
+	// operation takes none.
+	Replay func(answer []byte) error
+	// Context is the encoded encryption context.
+	Context []byte
+	// RotateFirst rotates the key when the use met a primary at the end of its cryptoperiod, as a
+	// recorded operation of its own; then the use runs again. nil: such a use is refused.
+	RotateFirst func(context.Context, ID) error
+	// Reason is the caller's reason; Parameters are the operation's own, "name=value;…": for the
+	// record. Neither holds personal data or secrets.
+	Reason     string
+	Parameters string
+}
+
+// Change is a change of an item, as a domain stages it. The gate sets revision, epoch and MAC.
+type Change struct {
+	Ref   store.Ref
+	Index [store.MaxIndexes]string
+	Due   int64 // milliseconds since 1970 UTC, 0 never
+	Body  []byte
+	// Before is the item this replaces or deletes; nil inserts.
+	Before *store.Item
+	Delete bool
+	// Also names what an insert of an access item bears on: its principal, group or key.
+	Also []store.Ref
+}
+
+// Outcome is what an operation's function made: staged, not yet done.
+type Outcome struct {
+	Changes []Change
+	Stops   []Stop
+	// Version, when not 0, is the version that was made or used, for the record, where it is not
+	// the first target's; Key likewise, where there was no target.
+	Key     ID
+	Version uint32
+	// Wrapping and WrappingVer likewise.
+	Wrapping    ID
+	WrappingVer uint32
+	// Parameters are added to the request's in the record.
+	Parameters string
+	// Answer is kept for the idempotency key, without any secret; nil keeps an empty one.
+	Answer []byte
+}
+
+// Call is one authenticated call on its way. It belongs to one goroutine.
+type Call struct {
+	op        *Operation
+	proof     Proof
+	principal Principal
+	request   ID
+	reading   Reading
+	// authenticated is how many of reading's prints came from the authentication.
+	system bool
+	batch  bool
+	item   uint16
+	begun  bool
+}
+
+// Principal returns who calls.
+func (c *Call) Principal() Principal { return c.principal }
+
+// Request returns the request's id, which is its record's.
+func (c *Call) Request() ID { return c.request }
+
+// Operation returns the row of the table the call is for.
+func (c *Call) Operation() *Operation { return c.op }
+
+// Approved is the gate's word that the call was authenticated, is authorized and that the states
+// allow it, all as of one epoch. Functions that unwrap or use key material demand one; only the
+// gate makes it; the zero value panics when used.
+type Approved struct {
+	call    *Call
+	targets []Target
+	now     int64
+	view    *View
+}
+
+func (a Approved) must() *Call {
+	if a.call == nil {
+		panic("gate: an Approved that the gate did not give")
+	}
+	return a.call
+}
+
+// Target returns what the i-th reference of the request named.
+func (a Approved) Target(i int) *Target {
+	a.must()
+	return &a.targets[i]
+}
+
+// Principal returns who calls.
+func (a Approved) Principal() Principal { return a.must().principal }
+
+// Reading is where further reads of the operation are noted.
+func (a Approved) Reading() *Reading { return &a.must().reading }
+
+// Now is the operation's time, in nanoseconds since 1970 UTC: every deadline in it is compared
+// with this one.
+func (a Approved) Now() int64 {
+	a.must()
+	return a.now
+}
+
+// personal returns the personal values of a record about this call.
+func (c *Call) personal(salts *[3][16]byte) ([]journal.Commitment, []journal.PersonalValue) {
+	var commitments []journal.Commitment
+	var values []journal.PersonalValue
+	add := func(i int, field journal.Personal, value string) {
+		if value == "" {
+			return
+		}
+		if len(value) > journal.MaxPersonal {
+			value = value[:journal.MaxPersonal]
+		}
+		commitments = append(commitments, journal.Commit(field, salts[i], value))
+		values = append(values, journal.PersonalValue{Field: field, Salt: salts[i], Value: value})
+	}
+	add(0, journal.PrincipalName, c.principal.Name)
+	if c.proof.Source.IsValid() {
+		add(1, journal.SourceAddress, c.proof.Source.String())
+	}
+	add(2, journal.UserAgent, c.proof.UserAgent)
+	return commitments, values
+}

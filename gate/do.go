@@ -1,0 +1,344 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/haven-health/haven/access"
+	"github.com/haven-health/haven/internal/fault"
+	"github.com/haven-health/haven/journal"
+	"github.com/haven-health/haven/lifecycle"
+	"github.com/haven-health/haven/store"
+)
+
+// errMoved says within the gate that what an operation used changed: it runs again.
+var errMoved = errors.New("gate: moved")
+
+// Function is what an operation does once it is approved: compute, and stage changes. It may run
+// more than once and must have no effect of its own.
+type Function func(Approved) (Outcome, error)
+
+// Do resolves, authorizes, checks the state, runs fn, and makes record and changes durable; when
+// it returns nil they are, and the answer may leave. An error it returns is the *Error to answer;
+// its record is durable too, unless the error matches Unavailable or NoSpace.
+func (g *Gate) Do(ctx context.Context, c *Call, req Request, fn Function) error {
+	rotated := false
+	for attempt := 0; ; attempt++ {
+		e, answer := g.stage(ctx, c, &req, fn)
+		if key, due := rotationDue(answer); due && !rotated && req.RotateFirst != nil {
+			rotated = true
+			if err := req.RotateFirst(ctx, key); err == nil {
+				attempt--
+				answer = g.authenticate(ctx, c)
+				if answer == nil {
+					continue
+				}
+				e = g.failure(c, &req, nil, asError(answer))
+			}
+		}
+		err := g.leave(ctx, e)
+		if err == nil {
+			err = answer
+		}
+		if !errors.Is(err, errMoved) {
+			return g.logged(c, err)
+		}
+		if err := g.again(ctx, c, attempt); err != nil {
+			err := asError(err)
+			if recorded := g.leave(ctx, g.failure(c, &req, nil, err)); recorded != nil {
+				return g.logged(c, recorded)
+			}
+			return g.logged(c, err)
+		}
+	}
+}
+
+// Work is one of several operations that are made durable together: see [Gate.DoAll].
+type Work struct {
+	Call    *Call
+	Request Request
+	Do      Function
+}
+
+// DoAll does what Do does for each piece of work, in order, and waits once for all of them; the
+// errors stand in the same order. The pieces are independent: one may fail and the next pass.
+func (g *Gate) DoAll(ctx context.Context, work []Work) []error {
+	answers := make([]error, len(work))
+	entries := make([]*entry, 0, len(work))
+	staged := make([]int, 0, len(work))
+	for i := range work {
+		w := &work[i]
+		e, answer := g.stage(ctx, w.Call, &w.Request, w.Do)
+		answers[i] = answer
+		if _, due := rotationDue(answer); due && w.Request.RotateFirst != nil {
+			answers[i] = g.Do(ctx, w.Call, w.Request, w.Do)
+		} else if e != nil {
+			entries, staged = append(entries, e), append(staged, i)
+		}
+	}
+	late := g.leaveAll(ctx, entries)
+	for k, i := range staged {
+		e := entries[k]
+		switch {
+		case late != nil:
+			answers[i] = late
+		case e.err != nil:
+			answers[i] = e.err
+		case e.moved:
+			g.stats.reruns.Add(1)
+			w := &work[i]
+			if answers[i] = g.authenticate(ctx, w.Call); answers[i] == nil {
+				answers[i] = g.Do(ctx, w.Call, w.Request, w.Do)
+			}
+		}
+		answers[i] = g.logged(work[i].Call, answers[i])
+	}
+	return answers
+}
+
+// again prepares another run of an operation whose ground moved: once, or, if it takes rights
+// away, until its deadline.
+func (g *Gate) again(ctx context.Context, c *Call, attempt int) error {
+	if attempt >= 1 && !(c.op.Restricts && ctx.Err() == nil) {
+		g.stats.contended.Add(1)
+		return Errorf(Contended, "what the operation used changed twice meanwhile; try again")
+	}
+	g.stats.reruns.Add(1)
+	return g.authenticate(ctx, c)
+}
+
+func rotationDue(err error) (ID, bool) {
+	var e *Error
+	if errors.As(err, &e) && e.Reason == string(lifecycle.ReasonRotateFirst) {
+		return e.Key, true
+	}
+	return ID{}, false
+}
+
+// stage is one way through the gate up to the batch: it returns the operation's entry and its
+// answer, which is nil when it passed. The entry is nil when there is nothing to make durable
+// because the store did not answer; then there is an answer.
+func (g *Gate) stage(ctx context.Context, c *Call, req *Request, fn Function) (*entry, error) {
+	a := Approved{call: c, now: g.view.Now().UnixNano(), view: g.view}
+	refuse := func(err error) (*entry, error) {
+		e := asError(err)
+		if e.Code == Unavailable || e.Code == NoSpace {
+			return nil, e // the record would meet the same store
+		}
+		return g.failure(c, req, a.targets, e), e
+	}
+	if err := g.approve(ctx, c, req, &a); err != nil {
+		return refuse(err)
+	}
+	var remembered *store.Item
+	if req.Idempotency != "" {
+		done, before, err := g.replay(ctx, c, req, a)
+		if err != nil {
+			return refuse(err)
+		}
+		if done {
+			e, err := g.success(c, req, a, &Outcome{}, journal.Replay)
+			if err != nil {
+				return refuse(err)
+			}
+			return e, nil
+		}
+		remembered = before
+	}
+	outcome, err := fn(a)
+	if err != nil {
+		return refuse(err)
+	}
+	if req.Idempotency != "" {
+		outcome.Changes = append(outcome.Changes, remember(c, req, a, remembered, outcome.Answer))
+	}
+	e, err := g.success(c, req, a, &outcome, 0)
+	if err != nil {
+		return refuse(err)
+	}
+	return e, nil
+}
+
+// approve resolves what the request names, then asks whether the caller may, then whether the
+// states allow it.
+func (g *Gate) approve(ctx context.Context, c *Call, req *Request, a *Approved) error {
+	for _, ref := range req.References {
+		target, err := g.resolver.Resolve(ctx, &c.reading, c.op, ref)
+		if err != nil {
+			return g.unresolved(c, err)
+		}
+		a.targets = append(a.targets, target)
+	}
+	if len(a.targets) == 0 {
+		return g.permit(c, "*")
+	}
+	for i := range a.targets {
+		if err := g.permit(c, a.targets[i].ARN); err != nil {
+			return err
+		}
+	}
+	for i := range a.targets {
+		if err := usable(c, &a.targets[i], *a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unresolved answers for a key that was not found: who may do the operation to every key learns
+// that there is none; anybody else learns what they would learn of a key that exists.
+func (g *Gate) unresolved(c *Call, err error) error {
+	if errors.Is(err, NotFound) || errors.Is(err, InvalidCiphertext) {
+		if denied := g.permit(c, "*"); denied != nil {
+			return denied
+		}
+	}
+	return err
+}
+
+func (g *Gate) permit(c *Call, resource string) error {
+	if c.op.Permission == "" { // a batch: each of its items needs its own
+		return nil
+	}
+	decision := g.authorize(&access.Request{
+		Principal: c.principal.ARN, Administrator: c.principal.Administrator,
+		Action: c.op.Permission, Resource: resource,
+	})
+	if decision.Allowed || fault.Mutant("everything-allowed") {
+		return nil
+	}
+	return &Error{Code: AccessDenied, Decision: c.request,
+		Detail: "you may not do " + c.op.Permission + " here; an administrator can explain decision " + c.request.String()}
+}
+
+// usable asks the lifecycle table whether the target may be used as the operation does.
+func usable(c *Call, t *Target, a Approved) error {
+	if c.op.Use == 0 {
+		return nil
+	}
+	if err := t.Check(c.op.Use, a.Time()); err != nil && !errors.Is(err, lifecycle.ErrUntrusted) {
+		return err
+	}
+	return nil
+}
+
+// success makes the entry of an operation that passed.
+func (g *Gate) success(c *Call, req *Request, a Approved, outcome *Outcome, flags journal.Flags) (*entry, error) {
+	e, err := g.entry(c, req, a.targets, a.now)
+	if err != nil {
+		return nil, err
+	}
+	e.reading = &c.reading
+	r := e.record
+	r.Outcome = journal.Allowed
+	r.Flags |= flags
+	if !outcome.Key.IsZero() {
+		r.Key = outcome.Key
+	}
+	if outcome.Version != 0 {
+		r.Version = outcome.Version
+	}
+	if !outcome.Wrapping.IsZero() {
+		r.Wrapping, r.WrappingVer = outcome.Wrapping, outcome.WrappingVer
+	}
+	if outcome.Parameters != "" {
+		r.Parameters = joinParameters(r.Parameters, outcome.Parameters)
+	}
+	if len(outcome.Changes)+len(outcome.Stops) > 0 {
+		e.outcome, e.restrict = outcome, c.op.Restricts
+		return e, nil
+	}
+	if e.encoded, err = journal.AppendRecord(nil, r); err != nil {
+		return nil, &Error{Code: Internal, cause: err}
+	}
+	return e, nil
+}
+
+// failure makes the entry of a denial or failure. It rests on nothing that could have changed in
+// the caller's favour unseen: who is refused may ask again. It returns nil only without
+// randomness.
+func (g *Gate) failure(c *Call, req *Request, targets []Target, err *Error) *entry {
+	e, failed := g.entry(c, req, targets, g.view.Now().UnixNano())
+	if failed != nil {
+		return nil
+	}
+	r := e.record
+	r.Outcome, r.Error = journal.Failed, uint16(err.Code)
+	if err.Code == AccessDenied || err.Code == Unauthenticated {
+		r.Outcome, r.Decision = journal.Denied, err.Decision
+	}
+	if e.encoded, failed = journal.AppendRecord(nil, r); failed != nil {
+		return nil
+	}
+	return e
+}
+
+// entry makes the part of a record that every outcome has.
+func (g *Gate) entry(c *Call, req *Request, targets []Target, now int64) (*entry, error) {
+	var salts [3][16]byte
+	for i := range salts {
+		if _, err := io.ReadFull(g.random, salts[i][:]); err != nil {
+			return nil, &Error{Code: Internal, Detail: "no randomness", cause: err}
+		}
+	}
+	r := &journal.Record{
+		Operation: c.op.Number, Time: now, Request: c.request, Principal: c.principal.ID,
+		Reason: req.Reason, Parameters: req.Parameters,
+	}
+	if c.batch {
+		r.Flags |= journal.BatchItem
+		r.Item = c.item
+	}
+	if c.system {
+		r.Flags |= journal.System
+	}
+	setContext(r, req.Context)
+	if len(targets) > 0 {
+		t := &targets[0]
+		r.Key, r.Version, r.Wrapping, r.WrappingVer = t.Key, t.Version, t.Wrapping, t.WrappingVer
+		if t.Recovery {
+			r.Flags |= journal.Recovery
+		}
+	}
+	e := &entry{record: r}
+	r.Commitments, e.personal = c.personal(&salts)
+	return e, nil
+}
+
+// leave joins the open batch with an entry and waits for it: nil when it is durable. A caller that
+// gave up does not take its entry with it: the record may still become durable, and overstates
+// then.
+func (g *Gate) leave(ctx context.Context, e *entry) error {
+	if e == nil {
+		return nil
+	}
+	if err := g.leaveAll(ctx, []*entry{e}); err != nil {
+		return err
+	}
+	switch {
+	case e.err != nil:
+		return e.err
+	case e.moved:
+		return errMoved
+	}
+	return nil
+}
+
+// leaveAll joins the open batch with several entries and waits for all. When it returns an error
+// the entries may still be the sequencer's.
+func (g *Gate) leaveAll(ctx context.Context, entries []*entry) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	b := g.seq.join(entries[0].restrict, entries...)
+	if b == nil {
+		return Errorf(Unavailable, "the server is stopping")
+	}
+	select {
+	case <-b.done:
+		return nil
+	case <-ctx.Done():
+		return Errorf(Unavailable, "the deadline came before the record was durable; whether it was done is not known")
+	}
+}

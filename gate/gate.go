@@ -1,0 +1,235 @@
+// Package gate is the one door: every operation of every surface comes in through Begin, goes
+// through Do, and leaves a durable record before its answer does.
+//
+// It guarantees:
+//   - nothing is done that was not authenticated, authorized, and allowed by the lifecycle table;
+//   - each authenticated call leaves exactly one record, allowed, denied or failed, and no answer
+//     leaves before its record is durable;
+//   - an operation passes only if nothing it used changed between its reading it and its becoming
+//     durable: when a call that takes a right away has returned, every operation invoked later
+//     fails, without waiting for anybody and without trusting a clock;
+//   - if the store does not answer, nothing passes.
+//
+// It knows no keys and no secrets: the domains (keys, identity, vault) give it functions to run
+// and changes to stage. It never retries what has an effect, and it never decides by a cached
+// value that a change may have overtaken.
+package gate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/haven-health/haven/access"
+	"github.com/haven-health/haven/internal/clock"
+	"github.com/haven-health/haven/journal"
+	"github.com/haven-health/haven/store"
+)
+
+// ViewConfig is what a View is made of. Every field is required but Tampered.
+type ViewConfig struct {
+	Store   store.Store
+	Clock   clock.Clock
+	MAC     MAC
+	StoreID ID
+	// Tampered is told of each item that failed its check, for an alarm; nil: nobody is.
+	Tampered func(store.Ref)
+}
+
+// NewView reads and checks what the gate guards: the newest frame's guard and the stops chain.
+// It returns an error matching Tampered when they are not what Haven wrote.
+func NewView(ctx context.Context, cfg ViewConfig) (*View, error) {
+	head, err := cfg.Store.Head(ctx)
+	if err != nil {
+		return nil, asError(err)
+	}
+	v := &View{store: cfg.Store, mac: cfg.MAC, storeID: cfg.StoreID, tampered: cfg.Tampered}
+	guard, last, err := lastGuard(ctx, cfg.Store, cfg.MAC, head)
+	if err != nil {
+		return nil, err
+	}
+	v.recent = newRecent(head.Epoch.N)
+	v.time = NewTimeline(cfg.Clock, last)
+	v.head, v.access = head, guard.access
+	if v.stops, err = loadStops(ctx, v); err != nil {
+		return nil, err
+	}
+	if v.stops.position() != guard.stops {
+		return nil, &Error{Code: Tampered, Detail: "the store's list of stopped keys is not the journal's: one of them was rolled back; restore both from the same backup",
+			cause: fmt.Errorf("%w: %d stops in the store, %d in the journal", store.ErrCorrupt, v.stops.count, guard.stops.count)}
+	}
+	return v, nil
+}
+
+// lastGuard reads the guard and the time of the newest frame.
+func lastGuard(ctx context.Context, s store.Store, mac MAC, head store.Head) (guarded, time.Time, error) {
+	if head.Position == 0 {
+		return guarded{}, time.Time{}, nil
+	}
+	for f, err := range s.Records(ctx, head.Position-1) {
+		if err != nil {
+			return guarded{}, time.Time{}, asError(err)
+		}
+		frame, err := journal.DecodeFrame(f.Data)
+		if err != nil {
+			return guarded{}, time.Time{}, asError(fmt.Errorf("%w: %w", store.ErrCorrupt, err))
+		}
+		g, err := readGuard(mac, &frame.Header)
+		return g, time.Unix(0, frame.Time), err
+	}
+	return guarded{}, time.Time{}, asError(fmt.Errorf("%w: the journal ends before its head", store.ErrCorrupt))
+}
+
+// Config is what a Gate is made of. Every field is required but Log and Failed.
+type Config struct {
+	View          *View
+	Random        io.Reader
+	Authenticator Authenticator
+	Resolver      Resolver
+	// Authorize decides; it must be pure: access.AdministratorOnly, or a policy evaluator.
+	Authorize func(*access.Request) access.Decision
+	// Log is for causes that no answer may tell; nil discards them.
+	Log *slog.Logger
+	// Failed is told that the storage failed: the process must stop with exit code 74. nil:
+	// nobody is; the gate refuses everything from then on either way.
+	Failed func(error)
+}
+
+// Gate is the door. Its methods may be called from several goroutines.
+type Gate struct {
+	view      *View
+	random    io.Reader
+	auth      Authenticator
+	resolver  Resolver
+	authorize func(*access.Request) access.Decision
+	log       *slog.Logger
+	seq       *sequencer
+	stats     Stats
+	strangers strangers
+}
+
+// Stats counts what the gate did, since it was opened.
+type Stats struct {
+	batches, records, refused, reruns, contended, unauthenticated atomic.Uint64
+}
+
+// Counters is a snapshot of Stats.
+type Counters struct {
+	// Batches and Records became durable; Refused operations could not, because the store did
+	// not answer.
+	Batches, Records, Refused uint64
+	// Reruns ran again because something they used had changed; Contended gave up after that.
+	Reruns, Contended uint64
+	// Unauthenticated calls proved nobody.
+	Unauthenticated uint64
+}
+
+// New opens the gate; Close ends it.
+func New(cfg Config) *Gate {
+	g := &Gate{
+		view: cfg.View, random: cfg.Random, auth: cfg.Authenticator, resolver: cfg.Resolver,
+		authorize: cfg.Authorize, log: cfg.Log,
+	}
+	if g.log == nil {
+		g.log = slog.New(slog.DiscardHandler)
+	}
+	v := cfg.View
+	g.seq = &sequencer{
+		view: v, store: v.store, random: cfg.Random, stats: &g.stats, failed: cfg.Failed,
+		open: newBatch(), urgent: newBatch(), wake: make(chan struct{}, 1), ended: make(chan struct{}),
+		head: v.head, access: v.access,
+	}
+	g.seq.applied.set(v.head.Epoch)
+	go g.seq.run()
+	return g
+}
+
+// Close records what is still to be counted, lets what is under way finish and stops. Later calls
+// are refused as Unavailable.
+func (g *Gate) Close() {
+	g.flushStrangers()
+	g.seq.close()
+}
+
+// View returns the gate's reading side.
+func (g *Gate) View() *View { return g.view }
+
+// Counters returns what the gate counted.
+func (g *Gate) Counters() Counters {
+	return Counters{
+		Batches: g.stats.batches.Load(), Records: g.stats.records.Load(), Refused: g.stats.refused.Load(),
+		Reruns: g.stats.reruns.Load(), Contended: g.stats.contended.Load(),
+		Unauthenticated: g.stats.unauthenticated.Load(),
+	}
+}
+
+// LowSpace tells whether only restricting operations are accepted for want of space.
+func (g *Gate) LowSpace() bool { return g.view.store.Limits().LowSpace }
+
+// Begin notes the epoch, then proves who calls. The epoch comes first: a change that returns
+// later than this is met by the operation. It returns an error matching Unauthenticated, which
+// was counted, when the proof proves nobody; then there is no call to refuse or do.
+func (g *Gate) Begin(ctx context.Context, op *Operation, proof Proof) (*Call, error) {
+	c := &Call{op: op, proof: proof}
+	var err error
+	if c.request, err = NewID(g.view.Now(), g.random); err != nil {
+		return nil, err
+	}
+	if err := g.authenticate(ctx, c); err != nil {
+		if errors.Is(err, Unauthenticated) {
+			g.stranger(c)
+		}
+		return nil, g.logged(c, err)
+	}
+	return c, nil
+}
+
+func (g *Gate) authenticate(ctx context.Context, c *Call) error {
+	c.reading.begin(g.seq.applied.get().N)
+	principal, err := g.auth.Authenticate(ctx, &c.reading, &c.proof)
+	c.principal = principal
+	return err
+}
+
+// Item returns the call for one item of a batch call: it leaves its own record, under the same
+// request id.
+func (c *Call) Item(op *Operation, i int) *Call {
+	item := &Call{op: op, proof: c.proof, principal: c.principal, request: c.request, batch: true, item: uint16(i)}
+	item.reading.begin(c.reading.epoch)
+	item.reading.prints = append(item.reading.prints, c.reading.prints...)
+	return item
+}
+
+// Own returns a call for work that Haven begins by itself within this one, in the caller's name.
+func (c *Call) Own(op *Operation, now time.Time, random io.Reader) (*Call, error) {
+	id, err := NewID(now, random)
+	if err != nil {
+		return nil, err
+	}
+	own := &Call{op: op, proof: c.proof, principal: c.principal, request: id, system: true}
+	own.reading.begin(c.reading.epoch)
+	own.reading.prints = append(own.reading.prints, c.reading.prints...)
+	return own, nil
+}
+
+// Refuse records that an authenticated call was not understood, or was over a limit, and returns
+// the error to answer. err should be an *Error; anything else becomes Internal.
+func (g *Gate) Refuse(ctx context.Context, c *Call, err error) error {
+	e := asError(err)
+	if recorded := g.leave(ctx, g.failure(c, &Request{}, nil, e)); recorded != nil {
+		return g.logged(c, recorded)
+	}
+	return g.logged(c, e)
+}
+
+func (g *Gate) logged(c *Call, err error) error {
+	var e *Error
+	if errors.As(err, &e) && e.cause != nil {
+		g.log.Error("operation failed", "operation", c.op.Name, "request", c.request, "code", e.Code.String(), "cause", e.cause.Error())
+	}
+	return err
+}

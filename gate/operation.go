@@ -1,0 +1,80 @@
+package gate
+
+import "github.com/haven-health/haven/lifecycle"
+
+// Operation is a row of the one table: what can be asked of Haven. Its name is its route; the Go
+// method, the CLI verb, the permission and the event's name come from the same row.
+type Operation struct {
+	// Number stands in records and is never given another meaning.
+	Number uint16
+	// Name is the route's last part.
+	Name string
+	// Event is the event's name in the audit trail: AWS's where AWS has the operation.
+	Event string
+	// Permission is the IAM action that allows it.
+	Permission string
+	// Use is what it does with key material; 0 when it does not.
+	Use lifecycle.Use
+	// Mutates tells that it may change items; it takes an Idempotency-Key.
+	Mutates bool
+	// Restricts tells that it takes rights away: it runs ahead of others, again until its
+	// deadline when contended, and from reserved space on a full disk.
+	Restricts bool
+	// Reads tells that it also answers GET.
+	Reads bool
+	// Internal operations have no route: Haven itself or an operator at the machine begins them.
+	Internal bool
+	// BodyLimit is the most bytes of a request body.
+	BodyLimit int64
+	// Summary says in one line what it does.
+	Summary string
+}
+
+// ARN service prefixes of permissions are AWS's where AWS has the operation, "haven:" otherwise.
+const (
+	smallBody = 16 << 10
+	// useBody carries 64 KiB... of base64: 4 KiB of plaintext and 8 KiB of context are well within.
+	useBody   = 64 << 10
+	batchBody = 8 << 20
+)
+
+// The operations. Rows are added at the end of their group with a new number.
+var (
+	CreateKey           = &Operation{Number: 1, Name: "create-key", Event: "CreateKey", Permission: "kms:CreateKey", Mutates: true, BodyLimit: smallBody, Summary: "create a key with a purpose, a type and a rotation schedule"}
+	DescribeKey         = &Operation{Number: 2, Name: "describe-key", Event: "DescribeKey", Permission: "kms:DescribeKey", Reads: true, BodyLimit: smallBody, Summary: "show a key"}
+	ListKeys            = &Operation{Number: 3, Name: "list-keys", Event: "ListKeys", Permission: "kms:ListKeys", Reads: true, BodyLimit: smallBody, Summary: "list keys, newest first"}
+	ListKeyVersions     = &Operation{Number: 4, Name: "list-key-versions", Event: "ListKeyRotations", Permission: "kms:ListKeyRotations", Reads: true, BodyLimit: smallBody, Summary: "list a key's versions, newest first"}
+	UpdateKey           = &Operation{Number: 5, Name: "update-key", Event: "UpdateKey", Permission: "haven:UpdateKey", Mutates: true, BodyLimit: smallBody, Summary: "change a key's purpose or schedule"}
+	RotateKey           = &Operation{Number: 6, Name: "rotate-key", Event: "RotateKeyOnDemand", Permission: "kms:RotateKeyOnDemand", Mutates: true, BodyLimit: smallBody, Summary: "make a new version the primary"}
+	EnableKey           = &Operation{Number: 7, Name: "enable-key", Event: "EnableKey", Permission: "kms:EnableKey", Mutates: true, BodyLimit: smallBody, Summary: "let a disabled key be used again"}
+	DisableKey          = &Operation{Number: 8, Name: "disable-key", Event: "DisableKey", Permission: "kms:DisableKey", Mutates: true, Restricts: true, BodyLimit: smallBody, Summary: "suspend a key, reversibly"}
+	DeprecateVersion    = &Operation{Number: 9, Name: "deprecate-version", Event: "DeprecateVersion", Permission: "haven:DeprecateVersion", Mutates: true, Restricts: true, BodyLimit: smallBody, Summary: "let an old version decrypt only"}
+	MarkCompromised     = &Operation{Number: 10, Name: "mark-compromised", Event: "MarkCompromised", Permission: "haven:MarkCompromised", Mutates: true, Restricts: true, BodyLimit: smallBody, Summary: "revoke a version or a whole key at once, for good"}
+	ScheduleKeyDeletion = &Operation{Number: 11, Name: "schedule-key-deletion", Event: "ScheduleKeyDeletion", Permission: "kms:ScheduleKeyDeletion", Mutates: true, Restricts: true, BodyLimit: smallBody, Summary: "destroy a key in 7 to 30 days unless cancelled"}
+	CancelKeyDeletion   = &Operation{Number: 12, Name: "cancel-key-deletion", Event: "CancelKeyDeletion", Permission: "kms:CancelKeyDeletion", Mutates: true, BodyLimit: smallBody, Summary: "keep a key that was to be destroyed; it stays disabled"}
+
+	Encrypt         = &Operation{Number: 20, Name: "encrypt", Event: "Encrypt", Permission: "kms:Encrypt", Use: lifecycle.Protect, BodyLimit: useBody, Summary: "encrypt up to 4 KiB"}
+	Decrypt         = &Operation{Number: 21, Name: "decrypt", Event: "Decrypt", Permission: "kms:Decrypt", Use: lifecycle.Process, BodyLimit: useBody, Summary: "decrypt what encrypt or generate-data-key made"}
+	GenerateDataKey = &Operation{Number: 22, Name: "generate-data-key", Event: "GenerateDataKey", Permission: "kms:GenerateDataKey", Use: lifecycle.Protect, BodyLimit: useBody, Summary: "make a data key, plain and encrypted"}
+	GenerateRandom  = &Operation{Number: 23, Name: "generate-random", Event: "GenerateRandom", Permission: "kms:GenerateRandom", BodyLimit: smallBody, Summary: "random bytes"}
+	Batch           = &Operation{Number: 24, Name: "batch", Event: "Batch", Permission: "", BodyLimit: batchBody, Summary: "up to 1,000 encrypt, decrypt and generate-data-key items in one call"}
+
+	Initialize      = &Operation{Number: 60, Name: "initialize", Event: "Initialize", Permission: "haven:Initialize", Mutates: true, Internal: true, Summary: "make a new store with its first administrator and master key"}
+	Start           = &Operation{Number: 61, Name: "start", Event: "Start", Permission: "haven:Start", Internal: true, Summary: "begin serving from a store"}
+	Unseal          = &Operation{Number: 62, Name: "unseal", Event: "Unseal", Permission: "haven:Unseal", Internal: true, Summary: "unlock a store; counts the attempts since it was locked"}
+	RotateSeal      = &Operation{Number: 63, Name: "rotate-seal", Event: "RotateSeal", Permission: "haven:RotateSeal", Mutates: true, Internal: true, Summary: "replace the root key and wrap anew what it wraps"}
+	MigrateSeal     = &Operation{Number: 64, Name: "migrate-seal", Event: "MigrateSeal", Permission: "haven:MigrateSeal", Mutates: true, Internal: true, Summary: "attach a seal in place of another"}
+	AcceptClock     = &Operation{Number: 65, Name: "accept-clock", Event: "AcceptClock", Permission: "haven:AcceptClock", Mutates: false, BodyLimit: smallBody, Summary: "take the wall clock as it is after it jumped"}
+	RotateBeforeUse = &Operation{Number: 66, Name: "rotate-before-use", Event: "RotateKey", Permission: "haven:RotateBeforeUse", Mutates: true, Internal: true, Summary: "rotate a key whose cryptoperiod is over, before the use that met it"}
+	Unrecognized    = &Operation{Number: 67, Name: "unauthenticated", Event: "Unauthenticated", Internal: true, Summary: "a sample of calls that proved nobody, with their exact count"}
+)
+
+// Operations returns every row, by number.
+func Operations() []*Operation {
+	return []*Operation{
+		CreateKey, DescribeKey, ListKeys, ListKeyVersions, UpdateKey, RotateKey, EnableKey, DisableKey,
+		DeprecateVersion, MarkCompromised, ScheduleKeyDeletion, CancelKeyDeletion,
+		Encrypt, Decrypt, GenerateDataKey, GenerateRandom, Batch,
+		Initialize, Start, Unseal, RotateSeal, MigrateSeal, AcceptClock, RotateBeforeUse, Unrecognized,
+	}
+}

@@ -1,0 +1,98 @@
+package gate
+
+import (
+	"hash/maphash"
+	"sync"
+
+	"github.com/haven-health/haven/store"
+)
+
+// print stands for a store.Ref in the memory of recent changes. Two references with the same
+// print cost at most an operation run twice.
+type print uint64
+
+// recent remembers in which epoch each item was last touched, far enough back for the operations
+// under way. It is what tells a stale read from a fresh one.
+type recent struct {
+	seed maphash.Seed
+
+	mu    sync.RWMutex
+	last  map[print]uint64
+	order []touchedAt // as touched, for forgetting
+	// floor: of epochs up to it nothing is known any more.
+	floor uint64
+}
+
+type touchedAt struct {
+	epoch uint64
+	print print
+}
+
+// maxRecent bounds the memory: about 3 MB when full.
+const maxRecent = 1 << 16
+
+func newRecent(epoch uint64) *recent {
+	return &recent{seed: maphash.MakeSeed(), last: map[print]uint64{}, floor: epoch}
+}
+
+func (r *recent) print(ref store.Ref) print { return print(maphash.Comparable(r.seed, ref)) }
+
+// touch notes that epoch touched what p stands for. undo takes it back.
+func (r *recent) touch(p print, epoch uint64) (undo func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	before, had := r.last[p]
+	r.last[p] = epoch
+	r.order = append(r.order, touchedAt{epoch, p})
+	if len(r.order) > maxRecent {
+		r.forget(len(r.order) / 2)
+	}
+	return func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if had {
+			r.last[p] = before
+		} else {
+			delete(r.last, p)
+		}
+	}
+}
+
+// forget drops the oldest n entries and raises the floor to the newest of them.
+func (r *recent) forget(n int) {
+	for _, t := range r.order[:n] {
+		if t.epoch > r.floor {
+			r.floor = t.epoch
+		}
+	}
+	for _, t := range r.order[:n] {
+		if r.last[t.print] <= r.floor {
+			delete(r.last, t.print)
+		}
+	}
+	r.order = append(r.order[:0:0], r.order[n:]...)
+}
+
+// since tells whether any of prints may have been touched after epoch.
+func (r *recent) since(epoch uint64, prints []print) bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if epoch < r.floor {
+		return true
+	}
+	for _, p := range prints {
+		if r.last[p] > epoch {
+			return true
+		}
+	}
+	return false
+}
+
+// reset forgets everything: whatever was read before epoch counts as touched.
+func (r *recent) reset(epoch uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	clear(r.last)
+	r.order = nil
+	r.floor = epoch
+}

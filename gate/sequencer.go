@@ -1,0 +1,345 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+
+	"github.com/haven-health/haven/internal/fault"
+	"github.com/haven-health/haven/journal"
+	"github.com/haven-health/haven/store"
+)
+
+// entry is one operation's place in a batch: its record, what it read, what it changes.
+type entry struct {
+	reading *Reading // nil: nothing that could have changed matters (a refusal)
+	// encoded is the record of an operation without changes; record that of one with changes,
+	// which can be encoded only when revisions, epoch and MACs are known.
+	encoded  []byte
+	record   *journal.Record
+	personal []journal.PersonalValue
+	outcome  *Outcome
+	restrict bool
+
+	// Written by the sequencer before the batch's done is closed.
+	moved bool
+	err   error
+}
+
+func (e *entry) changes() bool { return e.outcome != nil }
+
+// batch collects entries until the sequencer closes it.
+type batch struct {
+	entries []*entry
+	done    chan struct{}
+}
+
+// sequencer is the one committer of a node. While a batch is being made durable the next one
+// collects; there is no timer.
+type sequencer struct {
+	view   *View
+	store  store.Store
+	random io.Reader
+	stats  *Stats
+	failed func(error) // the storage failed: the process must stop
+
+	mu     sync.Mutex
+	open   *batch
+	urgent *batch // restricting operations, taken first
+	closed bool
+	wake   chan struct{}
+	ended  chan struct{}
+
+	// The rest belongs to the sequencing goroutine.
+	head    store.Head
+	applied appliedEpoch
+	// access is the hash of the set of access items, staged what it will be after the batch in
+	// the making.
+	access, staged setHash
+	stops          stopPosition // of the chain after the batch in the making
+	lastNow        int64
+	pending        *store.Batch // of unknown outcome; settled before anything else
+	builder        journal.Builder
+	frame          []byte
+	scratch        []byte
+}
+
+// appliedEpoch is read by every operation and written by the sequencer.
+type appliedEpoch struct {
+	mu sync.RWMutex
+	e  store.Epoch
+}
+
+func (a *appliedEpoch) get() store.Epoch {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	return a.e
+}
+
+func (a *appliedEpoch) set(e store.Epoch) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.e = e
+}
+
+func newBatch() *batch { return &batch{done: make(chan struct{})} }
+
+// join puts entries into the open batch and returns it; nil when the gate is closed.
+func (s *sequencer) join(urgent bool, entries ...*entry) *batch {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil
+	}
+	into := s.open
+	if urgent {
+		into = s.urgent
+	}
+	into.entries = append(into.entries, entries...)
+	first := len(s.open.entries)+len(s.urgent.entries) == len(entries)
+	s.mu.Unlock()
+	if first {
+		select {
+		case s.wake <- struct{}{}:
+		default:
+		}
+	}
+	return into
+}
+
+// run sequences until close.
+func (s *sequencer) run() {
+	defer close(s.ended)
+	for {
+		s.mu.Lock()
+		b := s.urgent
+		if len(b.entries) > 0 {
+			s.urgent = newBatch()
+		} else if b = s.open; len(b.entries) > 0 {
+			s.open = newBatch()
+		} else if s.closed {
+			s.mu.Unlock()
+			return
+		} else {
+			s.mu.Unlock()
+			<-s.wake
+			continue
+		}
+		s.mu.Unlock()
+		s.sequence(b)
+		close(b.done)
+	}
+}
+
+// close lets what has joined finish, and takes nothing more.
+func (s *sequencer) close() {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+	<-s.ended
+}
+
+// sequence makes a closed batch durable, in as many commits as its size and the store's limits
+// need.
+func (s *sequencer) sequence(b *batch) {
+	ctx := context.Background() // a commit is never interrupted half-way
+	rest := b.entries
+	for len(rest) > 0 {
+		n, err := 0, s.learn(ctx)
+		if err == nil {
+			n, err = s.commit(ctx, rest)
+		}
+		if err != nil {
+			for _, e := range rest {
+				e.err = err
+			}
+			s.stats.refused.Add(uint64(len(rest)))
+			return
+		}
+		rest = rest[n:]
+	}
+}
+
+// learn brings what this node has applied up to the store's head, by a read that begins after the
+// batch was closed: whatever returned before an operation of the batch was invoked is seen.
+func (s *sequencer) learn(ctx context.Context) error {
+	if err := s.settle(ctx); err != nil {
+		return err
+	}
+	if fault.Mutant("epoch-read-before-close") {
+		return nil
+	}
+	head, err := s.store.Head(ctx)
+	if err != nil {
+		return s.broken(err)
+	}
+	applied := s.applied.get()
+	if head.Epoch == applied {
+		s.head = head
+		return nil
+	}
+	moved, err := s.store.Changes(ctx, applied)
+	switch {
+	case errors.Is(err, store.ErrTooOld):
+		s.view.forget(head.Epoch.N)
+	case err != nil:
+		return s.broken(err)
+	}
+	for _, m := range moved {
+		for _, ref := range m.Touched {
+			s.view.touch(ref, m.Epoch.N)
+		}
+	}
+	s.head = head
+	s.applied.set(head.Epoch)
+	return nil
+}
+
+// commit makes a prefix of entries durable and returns its length. Entries that must run again
+// or cannot be written are answered within it.
+func (s *sequencer) commit(ctx context.Context, entries []*entry) (int, error) {
+	n := s.cut(entries)
+	taken := entries[:n]
+	for {
+		b, undo, err := s.build(taken)
+		if err != nil {
+			return 0, err
+		}
+		if b == nil { // nothing left of it
+			return n, nil
+		}
+		err = s.write(ctx, b)
+		var conflict *store.Conflict
+		if errors.As(err, &conflict) {
+			undo()
+			s.conflicted(taken, conflict)
+			continue
+		}
+		if err != nil {
+			if s.pending == nil { // known not to be written
+				undo()
+			}
+			s.view.forget(s.applied.get().N)
+			return 0, err
+		}
+		s.durable(b, taken)
+		return n, nil
+	}
+}
+
+// cut returns how many entries one frame and one store batch can carry.
+func (s *sequencer) cut(entries []*entry) int {
+	changing, size := 0, 0
+	limit := s.store.Limits().MaxChanging
+	for i, e := range entries {
+		if e.changes() {
+			changing++
+			size += journal.MaxRecord
+		}
+		size += len(e.encoded) + len(e.personal)*(journal.MaxPersonal+32)
+		if i > 0 && (changing > limit || size > maxBatch || i >= journal.MaxRecords) {
+			return i
+		}
+	}
+	return len(entries)
+}
+
+// maxBatch is how large a frame is let grow, so that one commit delays the next by little.
+const maxBatch = 4 << 20
+
+// write commits with a few repetitions where the outcome is unknown.
+func (s *sequencer) write(ctx context.Context, b *store.Batch) error {
+	s.pending = b
+	var err error
+	for range 3 {
+		err = s.store.Commit(ctx, b)
+		if !errors.Is(err, store.ErrUncertain) {
+			s.pending = nil
+			break
+		}
+	}
+	var conflict *store.Conflict
+	if err == nil || errors.As(err, &conflict) {
+		return err
+	}
+	return s.broken(err)
+}
+
+// settle finds out what became of a batch whose outcome was unknown, before anything else is
+// committed: by its place in the journal, or by committing it once more.
+func (s *sequencer) settle(ctx context.Context) error {
+	b := s.pending
+	if b == nil {
+		return nil
+	}
+	head, err := s.store.Head(ctx)
+	if err != nil {
+		return s.broken(err)
+	}
+	if head.Chain == b.Next.Chain && head.Position == b.Next.Position {
+		s.access = s.staged
+	}
+	s.pending = nil
+	fresh, err := loadStops(ctx, s.view)
+	if err != nil {
+		s.pending = b
+		return err
+	}
+	s.view.stops.replace(fresh)
+	s.view.forget(head.Epoch.N)
+	return nil
+}
+
+// durable releases what a written batch holds back: rights given, the head, the epoch.
+func (s *sequencer) durable(b *store.Batch, taken []*entry) {
+	s.head = b.Next
+	s.access = s.staged
+	s.view.stops.advance(s.stops)
+	for _, e := range taken {
+		if e.moved || !e.changes() {
+			continue
+		}
+		for i := range e.outcome.Stops {
+			if e.outcome.Stops[i].Lift {
+				s.view.stops.apply(&e.outcome.Stops[i])
+			}
+		}
+	}
+	s.applied.set(b.Next.Epoch)
+	s.stats.batches.Add(1)
+	s.stats.records.Add(b.Next.Position - b.Seen.Position)
+}
+
+// conflicted marks the operations that met another revision: they run again.
+func (s *sequencer) conflicted(taken []*entry, c *store.Conflict) {
+	live := 0
+	for _, e := range taken {
+		if e.moved {
+			continue
+		}
+		for _, op := range c.Ops {
+			if op == live {
+				e.moved = true
+			}
+		}
+		live++
+	}
+}
+
+func (s *sequencer) broken(err error) error {
+	if errors.Is(err, store.ErrFailed) && s.failed != nil {
+		s.failed(err)
+	}
+	return asError(err)
+}
+
+// frameTime is the time of a frame: never before that of the frame before it.
+func (s *sequencer) frameTime() int64 {
+	s.lastNow = max(s.lastNow, s.view.time.Now().UnixNano())
+	return s.lastNow
+}
