@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/haven-health/haven/internal/secret"
@@ -126,12 +127,8 @@ type Resolver interface {
 type Request struct {
 	// References are resolved in order; none for operations on no key.
 	References []Reference
-	// Idempotency is the caller's key, "" when none was given; Body is the SHA-256 of what was
-	// asked, so that the key is not used for two things.
-	Idempotency string
-	Body        [32]byte
-	// Replay is given the stored answer when the idempotency key was used before; nil where the
-	// operation takes none.
+	// Replay is given the stored answer when the call's idempotency key was used before; nil where
+	// the operation takes none.
 	Replay func(answer []byte) error
 	// Context is the encoded encryption context.
 	Context []byte
@@ -181,11 +178,24 @@ type Call struct {
 	principal Principal
 	request   ID
 	reading   Reading
-	// authenticated is how many of reading's prints came from the authentication.
+	// system marks work Haven began by itself in the caller's name; it needs no permission of its
+	// own: the operation it serves was approved.
 	system bool
 	batch  bool
 	item   uint16
-	begun  bool
+
+	idempotency string
+	body        [32]byte
+}
+
+// Idempotent gives the call the caller's idempotency key, 1 to MaxIdempotency printable ASCII
+// characters, and the SHA-256 of what is asked, so that one key is not used for two things.
+func (c *Call) Idempotent(key string, body [32]byte) error {
+	if key == "" || len(key) > MaxIdempotency || strings.ContainsFunc(key, func(r rune) bool { return r < '!' || r > '~' }) {
+		return Errorf(InvalidRequest, "an Idempotency-Key is 1 to %d printable characters without spaces", MaxIdempotency)
+	}
+	c.idempotency, c.body = key, body
+	return nil
 }
 
 // Principal returns who calls.

@@ -132,7 +132,7 @@ func (g *Gate) stage(ctx context.Context, c *Call, req *Request, fn Function) (*
 		return refuse(err)
 	}
 	var remembered *store.Item
-	if req.Idempotency != "" {
+	if c.idempotency != "" && req.Replay != nil {
 		done, before, err := g.replay(ctx, c, req, a)
 		if err != nil {
 			return refuse(err)
@@ -150,8 +150,8 @@ func (g *Gate) stage(ctx context.Context, c *Call, req *Request, fn Function) (*
 	if err != nil {
 		return refuse(err)
 	}
-	if req.Idempotency != "" {
-		outcome.Changes = append(outcome.Changes, remember(c, req, a, remembered, outcome.Answer))
+	if c.idempotency != "" && req.Replay != nil {
+		outcome.Changes = append(outcome.Changes, remember(c, a, remembered, outcome.Answer))
 	}
 	e, err := g.success(c, req, a, &outcome, 0)
 	if err != nil {
@@ -198,7 +198,7 @@ func (g *Gate) unresolved(c *Call, err error) error {
 }
 
 func (g *Gate) permit(c *Call, resource string) error {
-	if c.op.Permission == "" { // a batch: each of its items needs its own
+	if c.system || c.op.Permission == "" { // of a batch each item needs its own
 		return nil
 	}
 	decision := g.authorize(&access.Request{

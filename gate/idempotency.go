@@ -17,12 +17,12 @@ const idempotencyLife = 24 * time.Hour
 const MaxIdempotency = 128
 
 // idempotencyRef names the stored answer of a key: each principal and operation has its own.
-func idempotencyRef(c *Call, key string) store.Ref {
+func idempotencyRef(c *Call) store.Ref {
 	h := sha256.New()
 	h.Write([]byte("haven/idempotency/v1\x00"))
 	h.Write(c.principal.ID[:])
 	h.Write(binary.BigEndian.AppendUint16(nil, c.op.Number))
-	h.Write([]byte(key))
+	h.Write([]byte(c.idempotency))
 	return store.Ref{Kind: store.KindIdempotency, ID: string(h.Sum(nil))}
 }
 
@@ -33,7 +33,7 @@ const storedHeader = 1 + 8 + 32
 // replay answers from a stored answer, if there is one that is not forgotten; done says so.
 // before is the forgotten one that a new answer replaces, if there is one.
 func (g *Gate) replay(ctx context.Context, c *Call, req *Request, a Approved) (done bool, before *store.Item, err error) {
-	ref := idempotencyRef(c, req.Idempotency)
+	ref := idempotencyRef(c)
 	items, epoch, err := g.view.Get(ctx, ref)
 	if err != nil {
 		return false, nil, err
@@ -46,16 +46,16 @@ func (g *Gate) replay(ctx context.Context, c *Call, req *Request, a Approved) (d
 	if len(body) < storedHeader || body[0] != 1 || int64(binary.BigEndian.Uint64(body[1:])) <= a.now/int64(time.Millisecond) {
 		return false, &items[0], nil
 	}
-	if subtle.ConstantTimeCompare(body[9:storedHeader], req.Body[:]) != 1 {
+	if subtle.ConstantTimeCompare(body[9:storedHeader], c.body[:]) != 1 {
 		return false, nil, Errorf(IdempotencyMismatch, "this Idempotency-Key was used for another request within 24 hours; take a new one")
 	}
 	return true, nil, req.Replay(body[storedHeader:])
 }
 
 // remember stages the stored answer, in the same commit as what it answers for.
-func remember(c *Call, req *Request, a Approved, before *store.Item, answer []byte) Change {
+func remember(c *Call, a Approved, before *store.Item, answer []byte) Change {
 	until := a.Time().Add(idempotencyLife).UnixMilli()
 	body := binary.BigEndian.AppendUint64([]byte{1}, uint64(until))
-	body = append(body, req.Body[:]...)
-	return Change{Ref: idempotencyRef(c, req.Idempotency), Due: until, Before: before, Body: append(body, answer...)}
+	body = append(body, c.body[:]...)
+	return Change{Ref: idempotencyRef(c), Due: until, Before: before, Body: append(body, answer...)}
 }

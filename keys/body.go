@@ -1,0 +1,164 @@
+package keys
+
+import (
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/haven-health/haven/gate"
+	"github.com/haven-health/haven/internal/crypt"
+	"github.com/haven-health/haven/lifecycle"
+	"github.com/haven-health/haven/store"
+)
+
+// keyBody is a stored key.
+type keyBody struct {
+	Format    int               `json:"v"`
+	Type      Type              `json:"type"`
+	Spec      Spec              `json:"spec"`
+	Usage     Usage             `json:"usage"`
+	Purpose   string            `json:"purpose"`
+	Alias     string            `json:"alias,omitzero"`
+	Created   time.Time         `json:"created"`
+	CreatedBy gate.ID           `json:"by"`
+	Master    gate.ID           `json:"master,omitzero"` // zero: the root key
+	Tags      map[string]string `json:"tags,omitzero"`
+	Life      lifecycle.Key     `json:"life"`
+}
+
+// versionBody is a stored version: a JSON part, and after it the wrapped material, whose header
+// names the master version that wraps it.
+type versionBody struct {
+	Format int               `json:"v"`
+	Spec   Spec              `json:"spec"`
+	Usage  Usage             `json:"usage"`
+	Life   lifecycle.Version `json:"life"`
+
+	wrapped crypt.Wrapped // empty once destroyed
+	by      gate.ID       // of the master version; zero: the root key
+	byVer   uint32
+}
+
+// aliasBody is a stored alias.
+type aliasBody struct {
+	Format int     `json:"v"`
+	Key    gate.ID `json:"key"`
+}
+
+const bodyFormat = 1
+
+// Places of index values: what items may be listed by.
+const (
+	indexType    = 0 // of a key
+	indexPurpose = 1 // of a key
+	indexWrapped = 0 // of a version: master id ‖ version that wraps it
+	indexAliasOf = 0 // of an alias: the key's id
+)
+
+func keyRef(id gate.ID) store.Ref { return store.Ref{Kind: store.KindKey, ID: string(id[:])} }
+
+func versionRef(v versionID) store.Ref {
+	b := binary.BigEndian.AppendUint32(append(make([]byte, 0, 20), v.key[:]...), v.number)
+	return store.Ref{Kind: store.KindVersion, ID: string(b)}
+}
+
+func aliasRef(name string) store.Ref { return store.Ref{Kind: store.KindAlias, ID: name} }
+
+// versionID names a version.
+type versionID struct {
+	key    gate.ID
+	number uint32
+}
+
+func wrappedIndex(by gate.ID, version uint32) string {
+	return string(binary.BigEndian.AppendUint32(append(make([]byte, 0, 20), by[:]...), version))
+}
+
+// keyChange stages a key; before is nil for a new one.
+func keyChange(id gate.ID, b *keyBody, before *store.Item) (gate.Change, error) {
+	body, err := json.Marshal(b, json.Deterministic(true))
+	if err != nil {
+		return gate.Change{}, fmt.Errorf("keys: encoding key %s: %w", id, err)
+	}
+	c := gate.Change{Ref: keyRef(id), Body: body, Before: before, Due: due(lifecycle.NextDueKey(b.Life))}
+	c.Index[indexType], c.Index[indexPurpose] = string(b.Type), b.Purpose
+	return c, nil
+}
+
+// versionChange stages a version; key is its key's life, which its due time depends on.
+func versionChange(id gate.ID, key lifecycle.Key, b *versionBody, before *store.Item) (gate.Change, error) {
+	head, err := json.Marshal(b)
+	if err != nil {
+		return gate.Change{}, fmt.Errorf("keys: encoding version %d of key %s: %w", b.Life.Number, id, err)
+	}
+	body := binary.BigEndian.AppendUint16(make([]byte, 0, 2+len(head)+len(b.wrapped)), uint16(len(head)))
+	body = append(append(body, head...), b.wrapped...)
+	c := gate.Change{
+		Ref:  versionRef(versionID{id, b.Life.Number}),
+		Body: body, Before: before, Due: due(lifecycle.NextDue(key, b.Life)),
+	}
+	if len(b.wrapped) > 0 {
+		c.Index[indexWrapped] = wrappedIndex(b.by, b.byVer)
+	}
+	return c, nil
+}
+
+func aliasChange(name string, key gate.ID) (gate.Change, error) {
+	body, err := json.Marshal(aliasBody{Format: bodyFormat, Key: key})
+	if err != nil {
+		return gate.Change{}, fmt.Errorf("keys: encoding an alias: %w", err)
+	}
+	c := gate.Change{Ref: aliasRef(name), Body: body}
+	c.Index[indexAliasOf] = string(key[:])
+	return c, nil
+}
+
+// due is a deadline as the store indexes it; rounded up, so that what is found is past it.
+func due(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.Add(time.Millisecond - 1).UnixMilli()
+}
+
+func unreadable(ref store.Ref, err error) error {
+	return gate.Errorf(gate.Internal, "a stored %s cannot be read; it may come from a later release: %v", ref.Kind, err)
+}
+
+func decodeKey(item *store.Item) (*keyBody, error) {
+	b := new(keyBody)
+	if err := json.Unmarshal(item.Body, b, json.RejectUnknownMembers(true)); err != nil {
+		return nil, unreadable(item.Ref, err)
+	}
+	if b.Format != bodyFormat {
+		return nil, unreadable(item.Ref, fmt.Errorf("format %d", b.Format))
+	}
+	return b, nil
+}
+
+func decodeVersion(item *store.Item) (*versionBody, error) {
+	b := new(versionBody)
+	if len(item.Body) < 2 {
+		return nil, unreadable(item.Ref, fmt.Errorf("%d bytes", len(item.Body)))
+	}
+	n := int(binary.BigEndian.Uint16(item.Body))
+	if n > len(item.Body)-2 {
+		return nil, unreadable(item.Ref, fmt.Errorf("head of %d bytes in %d", n, len(item.Body)))
+	}
+	if err := json.Unmarshal(item.Body[2:2+n], b, json.RejectUnknownMembers(true)); err != nil {
+		return nil, unreadable(item.Ref, err)
+	}
+	if b.Format != bodyFormat {
+		return nil, unreadable(item.Ref, fmt.Errorf("format %d", b.Format))
+	}
+	if b.wrapped = item.Body[2+n:]; len(b.wrapped) > 0 {
+		by, version, err := crypt.WrappingKeyOf(b.wrapped)
+		if err != nil {
+			return nil, unreadable(item.Ref, err)
+		}
+		b.by, b.byVer = by, version
+	}
+	return b, nil
+}

@@ -1,0 +1,72 @@
+package keys
+
+import (
+	"context"
+	"errors"
+
+	"github.com/haven-health/haven/gate"
+	"github.com/haven-health/haven/lifecycle"
+)
+
+// CompromiseRequest revokes a version (Key with @N) or every version of a key.
+type CompromiseRequest struct {
+	Key    string `json:"key"`
+	Reason string `json:"reason"`
+	// NewPrimary, only with @N, tells whether a compromised primary is replaced in the same
+	// commit; nil is true.
+	NewPrimary *bool `json:"new_primary,omitzero"`
+}
+
+// MarkCompromised revokes at once, for everyone and for good: when it returns, every operation
+// invoked afterwards is refused.
+func (m *Manager) MarkCompromised(ctx context.Context, c *gate.Call, req CompromiseRequest) (*Key, error) {
+	if req.Reason == "" {
+		return nil, m.gate.Refuse(ctx, c, gate.Errorf(gate.InvalidRequest, "reason is required: it stands in the record"))
+	}
+	return m.manage(ctx, c, req.Key, req.Reason, func(e *edit) error {
+		if e.named != 0 {
+			return e.compromiseVersion(req.NewPrimary == nil || *req.NewPrimary)
+		}
+		if req.NewPrimary != nil {
+			return gate.Errorf(gate.InvalidRequest, "new_primary goes with KEY@N; a key compromised as a whole has no primary until it is rotated")
+		}
+		return e.compromiseKey()
+	})
+}
+
+func (e *edit) compromiseKey() error {
+	life, err := lifecycle.CompromiseKey(e.body.Life)
+	if err != nil {
+		return e.refused(err)
+	}
+	e.body.Life = life
+	e.out.Stops = append(e.out.Stops, gate.Stop{Ref: keyRef(e.id), What: gate.Compromised, Through: life.CompromisedThrough})
+	return nil
+}
+
+func (e *edit) compromiseVersion(replace bool) error {
+	v, err := e.version(e.named)
+	if err != nil {
+		return err
+	}
+	before := e.body
+	moved, err := lifecycle.CompromiseVersion(before.Life, v.body.Life, replace, e.now)
+	if err != nil {
+		return e.refused(err)
+	}
+	e.body.Life = moved.Key
+	if moved.New.Number != 0 {
+		// That no new primary can be made, its master being stopped say, never hinders the mark.
+		if err := e.addVersion(moved.New); errors.Is(err, gate.InvalidState) {
+			if moved, err = lifecycle.CompromiseVersion(before.Life, v.body.Life, false, e.now); err != nil {
+				return e.refused(err)
+			}
+			e.body.Life = moved.Key
+		} else if err != nil {
+			return err
+		}
+	}
+	e.out.Version = e.named
+	e.out.Stops = append(e.out.Stops, gate.Stop{Ref: v.item.Ref, What: gate.Compromised})
+	return e.changeVersion(v, moved.Old)
+}

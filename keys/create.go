@@ -1,0 +1,178 @@
+package keys
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/haven-health/haven/gate"
+	"github.com/haven-health/haven/lifecycle"
+)
+
+// CreateRequest asks for a new key. Purpose and Type are required; zero periods take the defaults.
+type CreateRequest struct {
+	Purpose      string            `json:"purpose"`
+	Type         Type              `json:"type"`
+	Spec         Spec              `json:"spec,omitzero"`
+	Usage        Usage             `json:"key_usage,omitzero"`
+	RotationDays Days              `json:"rotation_days,omitzero"`
+	GraceDays    Days              `json:"grace_days,omitzero"`
+	LifetimeDays Days              `json:"lifetime_days,omitzero"`
+	Alias        string            `json:"alias,omitzero"`
+	Tags         map[string]string `json:"tags,omitzero"`
+	// Master is a reference to the master key that wraps this one; "" is alias/haven-master. A
+	// master key has none: the root key wraps it.
+	Master string `json:"master,omitzero"`
+}
+
+// CreateKey makes a key with its first version, active.
+func (m *Manager) CreateKey(ctx context.Context, c *gate.Call, req CreateRequest) (*Key, error) {
+	policy, err := req.check(m.policy)
+	if err != nil {
+		return nil, m.gate.Refuse(ctx, c, err)
+	}
+	var out Key
+	err = m.gate.Do(ctx, c, gate.Request{Replay: replay(&out), RotateFirst: m.rotateFirst(c)}, func(a gate.Approved) (gate.Outcome, error) {
+		var master gate.ID
+		if req.Type != Master {
+			var err error
+			if master, err = m.ring.masterOf(ctx, a, req.Master); err != nil {
+				return gate.Outcome{}, err
+			}
+		}
+		return m.ring.create(ctx, a, &req, policy, master, &out)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &out, nil
+}
+
+// check returns the policy a request asks for, or an error matching InvalidRequest or
+// Unsupported.
+func (req *CreateRequest) check(standard lifecycle.Policy) (lifecycle.Policy, error) {
+	switch {
+	case req.Type != Master && req.Type != Data:
+		return lifecycle.Policy{}, gate.Errorf(gate.InvalidRequest, "type must be master or data")
+	case req.Spec != "" && req.Spec != SymmetricDefault:
+		return lifecycle.Policy{}, gate.Errorf(gate.Unsupported, "a %s key has spec %s", req.Type, SymmetricDefault)
+	case req.Usage != "" && req.Usage != EncryptDecrypt:
+		return lifecycle.Policy{}, gate.Errorf(gate.Unsupported, "a %s key has key_usage %s", req.Type, EncryptDecrypt)
+	case req.Type == Master && req.Master != "":
+		return lifecycle.Policy{}, gate.Errorf(gate.InvalidRequest, "a master key is wrapped by the root key; leave master out")
+	}
+	if err := checkPurpose(req.Purpose); err != nil {
+		return lifecycle.Policy{}, err
+	}
+	if req.Alias != "" {
+		name, ok := strings.CutPrefix(req.Alias, "alias/")
+		if !ok || !ValidAlias(name) {
+			return lifecycle.Policy{}, gate.Errorf(gate.InvalidRequest, "an alias is alias/NAME, NAME 1 to %d letters, digits and /_-, not beginning with aws/", MaxAlias)
+		}
+	}
+	if err := checkTags(req.Tags); err != nil {
+		return lifecycle.Policy{}, err
+	}
+	return periods(standard, req.RotationDays, req.GraceDays, req.LifetimeDays)
+}
+
+func periods(p lifecycle.Policy, rotation, grace, lifetime Days) (lifecycle.Policy, error) {
+	var err error
+	if p.RotationDays, err = rotation.or(p.RotationDays); err != nil {
+		return p, err
+	}
+	if p.GraceDays, err = grace.or(p.GraceDays); err != nil {
+		return p, err
+	}
+	p.LifetimeDays, err = lifetime.or(p.LifetimeDays)
+	return p, err
+}
+
+func checkPurpose(purpose string) error {
+	if purpose == "" || len(purpose) > MaxPurpose || !utf8.ValidString(purpose) || strings.ContainsFunc(purpose, isControl) {
+		return gate.Errorf(gate.InvalidRequest, "purpose must say what the key is for, in 1 to %d bytes without control characters", MaxPurpose)
+	}
+	return nil
+}
+
+func isControl(r rune) bool { return r < ' ' || r >= 0x7f && r < 0xa0 }
+
+// checkTags holds AWS's limits: 50 tags, keys of 1 to 128 and values of at most 256 characters.
+func checkTags(tags map[string]string) error {
+	if len(tags) > MaxTags {
+		return gate.Errorf(gate.LimitExceeded, "a key has at most %d tags", MaxTags)
+	}
+	for k, v := range tags {
+		if n := utf8.RuneCountInString(k); n == 0 || n > 128 || utf8.RuneCountInString(v) > 256 || strings.HasPrefix(k, "aws:") ||
+			strings.ContainsFunc(k+v, isControl) {
+			return gate.Errorf(gate.InvalidRequest, "a tag has a key of 1 to 128 and a value of at most 256 characters, none of them control characters, and no key begins with aws:")
+		}
+	}
+	return nil
+}
+
+// create stages a new key, its first version and its alias.
+func (r *Ring) create(ctx context.Context, a gate.Approved, req *CreateRequest, policy lifecycle.Policy, master gate.ID, out *Key) (gate.Outcome, error) {
+	now := a.Time()
+	id, err := gate.NewID(now, r.cfg.Random)
+	if err != nil {
+		return gate.Outcome{}, err
+	}
+	made, err := lifecycle.Create(policy, now)
+	if err != nil {
+		return gate.Outcome{}, gate.Refused(id, err)
+	}
+	key := &keyBody{
+		Format: bodyFormat, Type: req.Type, Spec: SymmetricDefault, Usage: EncryptDecrypt, Purpose: req.Purpose,
+		Alias: strings.TrimPrefix(req.Alias, "alias/"), Created: now, CreatedBy: a.Principal().ID, Master: master,
+		Tags: req.Tags, Life: made.Key,
+	}
+	v, err := r.newMaterial(ctx, a, id, key, made.New.Number)
+	if err != nil {
+		return gate.Outcome{}, err
+	}
+	v.Life = made.New
+	v.Life.Wraps = key.Type == Master
+	keyPut, err := keyChange(id, key, nil)
+	if err != nil {
+		return gate.Outcome{}, err
+	}
+	versionPut, err := versionChange(id, key.Life, v, nil)
+	if err != nil {
+		return gate.Outcome{}, err
+	}
+	o := gate.Outcome{
+		Changes: []gate.Change{keyPut, versionPut}, Key: id, Version: made.New.Number,
+		Wrapping: v.by, WrappingVer: v.byVer, Parameters: fmt.Sprintf("type=%s;spec=%s", key.Type, key.Spec),
+	}
+	if key.Alias != "" {
+		if err := r.aliasFree(ctx, a, key.Alias); err != nil {
+			return gate.Outcome{}, err
+		}
+		put, err := aliasChange(key.Alias, id)
+		if err != nil {
+			return gate.Outcome{}, err
+		}
+		o.Changes = append(o.Changes, put)
+	}
+	*out = r.document(id, key, v, now)
+	o.Answer, err = json.Marshal(out)
+	return o, err
+}
+
+// aliasFree tells early that an alias is taken; that it is not taken meanwhile is the store's to
+// tell.
+func (r *Ring) aliasFree(ctx context.Context, a gate.Approved, name string) error {
+	a.Principal()
+	items, _, err := r.cfg.View.Get(ctx, aliasRef(name))
+	if err != nil {
+		return err
+	}
+	if items[0].Revision != 0 {
+		return gate.Errorf(gate.AlreadyExists, "alias/%s names another key already", name)
+	}
+	return nil
+}

@@ -1,0 +1,68 @@
+package keys
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/haven-health/haven/gate"
+	"github.com/haven-health/haven/lifecycle"
+)
+
+// ScheduleDeletionRequest asks for the destruction of a key, or, with @N, of an expired,
+// compromised or pending version. Days is 7 to 30; 0 takes 30.
+type ScheduleDeletionRequest struct {
+	Key  string `json:"key"`
+	Days int    `json:"days,omitzero"`
+}
+
+// ScheduleKeyDeletion sets the day of destruction. Until then nobody uses what is to be destroyed,
+// and CancelKeyDeletion keeps it.
+func (m *Manager) ScheduleKeyDeletion(ctx context.Context, c *gate.Call, req ScheduleDeletionRequest) (*Key, error) {
+	return m.manage(ctx, c, req.Key, "", func(e *edit) error {
+		e.out.Parameters = fmt.Sprintf("days=%d", req.Days)
+		if e.named == 0 {
+			life, err := lifecycle.ScheduleKeyDeletion(e.body.Life, req.Days, e.now)
+			if err != nil {
+				return e.refused(err)
+			}
+			e.body.Life = life
+			e.out.Stops = append(e.out.Stops, gate.Stop{Ref: keyRef(e.id), What: gate.PendingDeletion})
+			return nil
+		}
+		v, err := e.version(e.named)
+		if err != nil {
+			return err
+		}
+		life, err := lifecycle.ScheduleVersionDeletion(e.body.Life, v.body.Life, req.Days, e.now)
+		if err != nil {
+			return e.refused(err)
+		}
+		return e.changeVersion(v, life)
+	})
+}
+
+// CancelKeyDeletion keeps what was to be destroyed. A key is disabled afterwards, as in AWS KMS.
+func (m *Manager) CancelKeyDeletion(ctx context.Context, c *gate.Call, req KeyRequest) (*Key, error) {
+	return m.manage(ctx, c, req.Key, "", func(e *edit) error {
+		if e.named == 0 {
+			life, err := lifecycle.CancelKeyDeletion(e.body.Life, e.now)
+			if err != nil {
+				return e.refused(err)
+			}
+			e.body.Life = life
+			e.out.Stops = append(e.out.Stops,
+				gate.Stop{Ref: keyRef(e.id), What: gate.Disabled},
+				gate.Stop{Ref: keyRef(e.id), What: gate.PendingDeletion, Lift: true})
+			return nil
+		}
+		v, err := e.version(e.named)
+		if err != nil {
+			return err
+		}
+		life, err := lifecycle.CancelVersionDeletion(e.body.Life, v.body.Life, e.now)
+		if err != nil {
+			return e.refused(err)
+		}
+		return e.changeVersion(v, life)
+	})
+}

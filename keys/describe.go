@@ -1,0 +1,29 @@
+package keys
+
+import (
+	"context"
+
+	"github.com/haven-health/haven/gate"
+)
+
+// DescribeKey shows a key.
+func (m *Manager) DescribeKey(ctx context.Context, c *gate.Call, req KeyRequest) (*Key, error) {
+	var out Key
+	err := m.gate.Do(ctx, c, gate.Request{References: []gate.Reference{{Text: req.Key}}}, func(a gate.Approved) (gate.Outcome, error) {
+		e := m.edit(ctx, a)
+		primary, err := e.loadPrimary()
+		if err != nil {
+			return gate.Outcome{}, err
+		}
+		var body *versionBody
+		if primary != nil {
+			body = &primary.body
+		}
+		out = m.ring.document(e.id, &e.body, body, e.now)
+		return gate.Outcome{}, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &out, nil
+}

@@ -1,0 +1,130 @@
+// Package keys is the Key Manager: it creates, rotates, uses and retires keys.
+//
+// It guarantees that key material leaves it only encrypted (a data key's plaintext, which is made
+// to be given away, excepted); that material is unwrapped and used only with the gate's approval;
+// that every change of a key is staged and committed with its record, never written by itself;
+// and that what it keeps in memory is dropped when the gate says it changed. It never authorizes,
+// never writes a record, and never takes a nonce, salt or algorithm from a caller.
+package keys
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/haven-health/haven/gate"
+	"github.com/haven-health/haven/lifecycle"
+)
+
+// Type is what a key is for.
+type Type string
+
+// The types.
+const (
+	Master Type = "master" // wraps other keys and stored keys
+	Data   Type = "data"   // encrypts data at rest
+)
+
+// Spec is the kind of material, in AWS KMS's words.
+type Spec string
+
+// SymmetricDefault is AES-256 in Haven's encryption format v1.
+const SymmetricDefault Spec = "SYMMETRIC_DEFAULT"
+
+// Usage is what the material may do, in AWS KMS's words.
+type Usage string
+
+// EncryptDecrypt is the usage of symmetric keys.
+const EncryptDecrypt Usage = "ENCRYPT_DECRYPT"
+
+// DefaultMaster is the alias of the master key that a first start creates.
+const DefaultMaster = "haven-master"
+
+// Limits of what callers name and send.
+const (
+	MaxPurpose   = 256  // bytes
+	MaxTags      = 50   // per key
+	MaxPlaintext = 4096 // bytes, as in AWS KMS
+	MaxRandom    = 1024 // bytes of a data key or of generate-random
+	MaxReason    = 256  // bytes
+)
+
+// Days is a period in days as a request gives it. The zero Days takes the default; in JSON that is
+// an absent field, and 0 there is Never.
+type Days int
+
+// Never is a period that does not end.
+const Never Days = -1
+
+// MarshalJSON implements json.Marshaler.
+func (d Days) MarshalJSON() ([]byte, error) { return strconv.AppendInt(nil, int64(max(d, 0)), 10), nil }
+
+// UnmarshalJSON implements json.Unmarshaler: a whole number from 0, which is Never, to 36500.
+func (d *Days) UnmarshalJSON(b []byte) error {
+	n, err := strconv.ParseUint(string(b), 10, 32)
+	if err != nil || n > lifecycle.MaxDays {
+		return gate.Errorf(gate.InvalidRequest, "a period is a whole number of days, 0 (never) to %d", lifecycle.MaxDays)
+	}
+	*d = Days(n)
+	if n == 0 {
+		*d = Never
+	}
+	return nil
+}
+
+// or returns the period for the lifecycle table, standard if none was given.
+func (d Days) or(standard uint32) (uint32, error) {
+	switch {
+	case d == 0:
+		return standard, nil
+	case d == Never:
+		return 0, nil
+	case d < 0 || d > lifecycle.MaxDays:
+		return 0, gate.Errorf(gate.InvalidRequest, "a period is a whole number of days, 0 (never) to %d", lifecycle.MaxDays)
+	}
+	return uint32(d), nil
+}
+
+// Key is the key document: what describe-key shows.
+type Key struct {
+	ID      gate.ID `json:"key_id"`
+	ARN     string  `json:"arn"`
+	Alias   string  `json:"alias,omitzero"`
+	Type    Type    `json:"type"`
+	Spec    Spec    `json:"spec"`
+	Usage   Usage   `json:"key_usage"`
+	Purpose string  `json:"purpose"`
+	// State and Version are the primary's; absent when the key has none.
+	State    lifecycle.State `json:"state,omitzero"`
+	Version  uint32          `json:"version,omitzero"`
+	Versions uint32          `json:"versions"`
+
+	RotationDays uint32 `json:"rotation_days"`
+	GraceDays    uint32 `json:"grace_days"`
+	LifetimeDays uint32 `json:"lifetime_days,omitzero"`
+
+	ExpiresAt      time.Time `json:"expires_at,omitzero"`
+	NextRotationAt time.Time `json:"next_rotation_at,omitzero"`
+	CreatedAt      time.Time `json:"created_at"`
+	CreatedBy      gate.ID   `json:"created_by"`
+	// WrappedBy is the master version that wraps the primary, ID@N; "root" for a master key.
+	WrappedBy    string            `json:"wrapped_by,omitzero"`
+	Tags         map[string]string `json:"tags,omitzero"`
+	Enabled      bool              `json:"enabled"`
+	DeletionDate time.Time         `json:"deletion_date,omitzero"`
+	// PreviousVersion is the version that rotate-key replaced.
+	PreviousVersion uint32 `json:"previous_version,omitzero"`
+}
+
+// Version is one version as list-key-versions shows it.
+type Version struct {
+	KeyID          gate.ID         `json:"key_id"`
+	Version        uint32          `json:"version"`
+	State          lifecycle.State `json:"state"`
+	CreatedAt      time.Time       `json:"created_at"`
+	ExpiresAt      time.Time       `json:"expires_at,omitzero"`
+	GraceEndsAt    time.Time       `json:"grace_ends_at,omitzero"`
+	LifetimeEndsAt time.Time       `json:"lifetime_ends_at,omitzero"`
+	DeletionDate   time.Time       `json:"deletion_date,omitzero"`
+	WasCompromised bool            `json:"was_compromised,omitzero"`
+	WrappedBy      string          `json:"wrapped_by,omitzero"`
+}

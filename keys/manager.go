@@ -1,0 +1,191 @@
+package keys
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/haven-health/haven/gate"
+	"github.com/haven-health/haven/lifecycle"
+)
+
+// Manager is the Key Manager: one method an operation, each in the file of its name. Every method
+// takes the call that the gate began, and returns when its record is durable.
+type Manager struct {
+	gate   *gate.Gate
+	ring   *Ring
+	random io.Reader
+	policy lifecycle.Policy
+}
+
+// NewManager makes a manager over a ring whose gate is g. Policy holds the periods of keys that
+// are created without their own.
+func NewManager(g *gate.Gate, ring *Ring, random io.Reader, policy lifecycle.Policy) *Manager {
+	return &Manager{gate: g, ring: ring, random: random, policy: policy}
+}
+
+// replay returns how an operation answers again for an idempotency key, from what it stored.
+func replay[T any](answer *T) func([]byte) error {
+	return func(stored []byte) error {
+		if err := json.Unmarshal(stored, answer); err != nil {
+			return fmt.Errorf("keys: a stored answer: %w", err)
+		}
+		return nil
+	}
+}
+
+// manage runs an operation on one key that stages changes and answers with the key's document.
+func (m *Manager) manage(ctx context.Context, c *gate.Call, key, reason string, f func(*edit) error) (*Key, error) {
+	if len(reason) > MaxReason {
+		return nil, m.gate.Refuse(ctx, c, gate.Errorf(gate.InvalidRequest, "a reason is at most %d bytes", MaxReason))
+	}
+	var out Key
+	req := gate.Request{
+		References: []gate.Reference{{Text: key}}, Reason: reason, Replay: replay(&out), RotateFirst: m.rotateFirst(c),
+	}
+	err := m.gate.Do(ctx, c, req, func(a gate.Approved) (gate.Outcome, error) {
+		e := m.edit(ctx, a)
+		if err := f(e); err != nil {
+			return gate.Outcome{}, err
+		}
+		return e.finish(&out)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &out, nil
+}
+
+// edit is a key being changed: what its operation stages.
+type edit struct {
+	m      *Manager
+	ctx    context.Context
+	a      gate.Approved
+	now    time.Time
+	id     gate.ID
+	named  uint32 // the version the caller named, 0: the whole key
+	loaded *loadedKey
+	body   keyBody
+	// primary is the version the document shows, nil when the key has none.
+	primary *versionBody
+	out     gate.Outcome
+	answer  func(*Key)
+}
+
+func (m *Manager) edit(ctx context.Context, a gate.Approved) *edit {
+	t := a.Target(0)
+	e := &edit{m: m, ctx: ctx, a: a, now: a.Time(), id: t.Key, named: t.Version, loaded: t.Domain.(resolved).key}
+	e.body = e.loaded.body
+	return e
+}
+
+// version loads a version of the key for changing it.
+func (e *edit) version(n uint32) (*loadedVersion, error) {
+	return e.m.ring.version(e.ctx, e.a.Reading(), e.id, n)
+}
+
+// loadPrimary loads the primary, nil when there is none.
+func (e *edit) loadPrimary() (*loadedVersion, error) {
+	if e.body.Life.Primary == 0 {
+		return nil, nil
+	}
+	return e.version(e.body.Life.Primary)
+}
+
+// refused names the key in a lifecycle refusal.
+func (e *edit) refused(err error) error { return gate.Refused(e.id, err) }
+
+// putVersion stages a version; before is nil for a new one.
+func (e *edit) putVersion(v *versionBody, before *loadedVersion) error {
+	var change gate.Change
+	var err error
+	if before == nil {
+		change, err = versionChange(e.id, e.body.Life, v, nil)
+	} else {
+		change, err = versionChange(e.id, e.body.Life, v, &before.item)
+	}
+	if err == nil {
+		e.out.Changes = append(e.out.Changes, change)
+	}
+	if v.Life.Number == e.body.Life.Primary {
+		e.primary = v
+	}
+	return err
+}
+
+// changeVersion stages a version with another life.
+func (e *edit) changeVersion(v *loadedVersion, life lifecycle.Version) error {
+	body := v.body
+	body.Life = life
+	return e.putVersion(&body, v)
+}
+
+// addVersion makes material for a new version and stages it.
+func (e *edit) addVersion(life lifecycle.Version) error {
+	v, err := e.m.ring.newMaterial(e.ctx, e.a, e.id, &e.body, life.Number)
+	if err != nil {
+		return err
+	}
+	v.Life = life
+	v.Life.Wraps = e.body.Type == Master
+	e.out.Version, e.out.Wrapping, e.out.WrappingVer = life.Number, v.by, v.byVer
+	return e.putVersion(v, nil)
+}
+
+// finish stages the key itself and writes the answer.
+func (e *edit) finish(out *Key) (gate.Outcome, error) {
+	change, err := keyChange(e.id, &e.body, &e.loaded.item)
+	if err != nil {
+		return gate.Outcome{}, err
+	}
+	e.out.Changes = append(e.out.Changes, change)
+	if e.primary == nil && e.body.Life.Primary != 0 {
+		v, err := e.version(e.body.Life.Primary)
+		if err != nil {
+			return gate.Outcome{}, err
+		}
+		e.primary = &v.body
+	}
+	*out = e.m.ring.document(e.id, &e.body, e.primary, e.now)
+	if e.answer != nil {
+		e.answer(out)
+	}
+	e.out.Key = e.id
+	e.out.Answer, err = json.Marshal(out)
+	return e.out, err
+}
+
+// document shows a key.
+func (r *Ring) document(id gate.ID, b *keyBody, primary *versionBody, now time.Time) Key {
+	k := Key{
+		ID: id, ARN: r.cfg.Place.ARN(id), Type: b.Type, Spec: b.Spec, Usage: b.Usage, Purpose: b.Purpose,
+		Versions: b.Life.Versions, RotationDays: b.Life.RotationDays, GraceDays: b.Life.GraceDays,
+		LifetimeDays: b.Life.LifetimeDays, CreatedAt: b.Created, CreatedBy: b.CreatedBy, Tags: b.Tags,
+		Enabled: b.Life.Status() == lifecycle.Enabled, DeletionDate: b.Life.DeletionDate,
+	}
+	if b.Alias != "" {
+		k.Alias = "alias/" + b.Alias
+	}
+	if primary != nil {
+		k.Version = primary.Life.Number
+		k.State = lifecycle.Effective(b.Life, primary.Life, now)
+		k.ExpiresAt, k.NextRotationAt = primary.Life.ExpiresAt, b.Life.NextRotation(primary.Life)
+		k.WrappedBy = r.wrappedBy(primary)
+	} else if b.Life.Versions > 0 && b.Life.CompromisedThrough == b.Life.Versions {
+		k.State = lifecycle.Compromised
+	}
+	return k
+}
+
+func (r *Ring) wrappedBy(v *versionBody) string {
+	switch {
+	case len(v.wrapped) == 0:
+		return ""
+	case v.byVer == 0:
+		return "root"
+	}
+	return fmt.Sprintf("%s@%d", v.by, v.byVer)
+}

@@ -1,0 +1,327 @@
+package keys
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/haven-health/haven/gate"
+	"github.com/haven-health/haven/internal/blob"
+	"github.com/haven-health/haven/internal/crypt"
+	"github.com/haven-health/haven/internal/secret"
+	"github.com/haven-health/haven/lifecycle"
+	"github.com/haven-health/haven/store"
+)
+
+// Root wraps what the root key protects: the masters. Package seal's root key is one.
+type Root interface {
+	// ID is the root key's id, which everything it wraps names.
+	ID() [16]byte
+	// Wrap encrypts material for the place the binding names.
+	Wrap(b blob.Binding, material secret.Bytes) (crypt.Wrapped, error)
+	// Unwrap returns an error matching crypt.ErrDecrypt when another key wrapped it or it belongs
+	// elsewhere.
+	Unwrap(b blob.Binding, w crypt.Wrapped) (secret.Bytes, error)
+}
+
+// RingConfig is what a Ring is made of. Every field is required.
+type RingConfig struct {
+	View    *gate.View
+	Root    Root
+	Place   Place
+	StoreID gate.ID
+	// Random is the source of key material; it must be cryptographically secure.
+	Random io.Reader
+	// CacheKeys bounds how many keys and how many versions are held ready for use, unwrapped.
+	CacheKeys int
+}
+
+// Ring holds keys and versions as loaded, and unwraps material for approved operations. It
+// implements gate.Resolver.
+type Ring struct {
+	cfg      RingConfig
+	keys     *gate.Cache[gate.ID, *loadedKey]
+	versions *gate.Cache[versionID, *loadedVersion]
+	aliases  *gate.Cache[string, gate.ID]
+}
+
+// loadedKey is a key as stored, with the stops chain's word on it applied.
+type loadedKey struct {
+	item store.Item
+	body keyBody
+}
+
+// loadedVersion is a version as stored, likewise, and its material once something used it.
+type loadedVersion struct {
+	item store.Item
+	body versionBody
+
+	mu       sync.Mutex
+	material *crypt.Key
+	dropped  bool
+}
+
+// NewRing makes a ring.
+func NewRing(cfg RingConfig) *Ring {
+	r := &Ring{cfg: cfg}
+	r.keys = gate.NewCache[gate.ID, *loadedKey](cfg.View, cfg.CacheKeys, keyRef, nil)
+	r.versions = gate.NewCache(cfg.View, cfg.CacheKeys, versionRef, (*loadedVersion).drop)
+	r.aliases = gate.NewCache[string, gate.ID](cfg.View, cfg.CacheKeys, aliasRef, nil)
+	return r
+}
+
+// drop forgets the material; who still holds it gets crypt.ErrDestroyed and loads again.
+func (v *loadedVersion) drop() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.dropped = true
+	if v.material != nil {
+		v.material.Destroy()
+		v.material = nil
+	}
+}
+
+func (r *Ring) key(ctx context.Context, reading *gate.Reading, id gate.ID) (*loadedKey, error) {
+	return r.keys.Get(ctx, reading, id, r.loadKey)
+}
+
+func (r *Ring) version(ctx context.Context, reading *gate.Reading, key gate.ID, n uint32) (*loadedVersion, error) {
+	return r.versions.Get(ctx, reading, versionID{key, n}, r.loadVersion)
+}
+
+func (r *Ring) loadKey(ctx context.Context, id gate.ID) (*loadedKey, store.Epoch, error) {
+	items, epoch, err := r.cfg.View.Get(ctx, keyRef(id))
+	if err != nil {
+		return nil, epoch, err
+	}
+	if items[0].Revision == 0 {
+		return nil, epoch, gate.Errorf(gate.NotFound, "no key %s", id)
+	}
+	body, err := decodeKey(&items[0])
+	if err != nil {
+		return nil, epoch, err
+	}
+	r.stopKey(id, &body.Life)
+	return &loadedKey{item: items[0], body: *body}, epoch, nil
+}
+
+// stopKey lays the stops chain over a key: what it stops is stopped, whatever the item says.
+func (r *Ring) stopKey(id gate.ID, life *lifecycle.Key) {
+	s := r.cfg.View.Stopped(keyRef(id))
+	life.Disabled = life.Disabled || s.Disabled || s.PendingDeletion && life.DeletionDate.IsZero()
+	life.Destroyed = life.Destroyed || s.Destroyed
+	if s.CompromisedThrough > life.CompromisedThrough {
+		life.CompromisedThrough = s.CompromisedThrough
+	}
+	if life.Primary != 0 && life.Primary <= life.CompromisedThrough {
+		life.Primary = 0
+	}
+}
+
+func (r *Ring) loadVersion(ctx context.Context, v versionID) (*loadedVersion, store.Epoch, error) {
+	items, epoch, err := r.cfg.View.Get(ctx, versionRef(v))
+	if err != nil {
+		return nil, epoch, err
+	}
+	if items[0].Revision == 0 {
+		return nil, epoch, gate.Errorf(gate.NotFound, "key %s has no version %d", v.key, v.number)
+	}
+	body, err := decodeVersion(&items[0])
+	if err != nil {
+		return nil, epoch, err
+	}
+	switch s := r.cfg.View.Stopped(versionRef(v)); {
+	case s.Destroyed:
+		body.Life.State = lifecycle.Destroyed
+	case s.Compromised:
+		body.Life.State, body.Life.WasCompromised = lifecycle.Compromised, true
+	}
+	return &loadedVersion{item: items[0], body: *body}, epoch, nil
+}
+
+func (r *Ring) loadAlias(ctx context.Context, name string) (gate.ID, store.Epoch, error) {
+	items, epoch, err := r.cfg.View.Get(ctx, aliasRef(name))
+	if err != nil {
+		return gate.ID{}, epoch, err
+	}
+	if items[0].Revision == 0 {
+		return gate.ID{}, epoch, gate.Errorf(gate.NotFound, "no alias alias/%s", name)
+	}
+	var body aliasBody
+	if err := json.Unmarshal(items[0].Body, &body); err != nil || body.Format != bodyFormat {
+		return gate.ID{}, epoch, unreadable(items[0].Ref, err)
+	}
+	return body.Key, epoch, nil
+}
+
+// resolved is what Resolve leaves in a target for the operation's function.
+type resolved struct {
+	key     *loadedKey
+	version *loadedVersion // nil when the target is the whole key
+}
+
+// Resolve implements gate.Resolver.
+func (r *Ring) Resolve(ctx context.Context, reading *gate.Reading, op *gate.Operation, ref gate.Reference) (gate.Target, error) {
+	id, number, named := ref.Key, ref.Version, ref.Text == ""
+	if ref.Text != "" {
+		parsed, err := r.cfg.Place.parseReference(ref.Text)
+		if err != nil {
+			return gate.Target{}, err
+		}
+		if id = parsed.id; parsed.alias != "" {
+			if id, err = r.aliases.Get(ctx, reading, parsed.alias, r.loadAlias); err != nil {
+				return gate.Target{}, err
+			}
+		}
+		if parsed.version != 0 {
+			number, named = parsed.version, true
+		}
+	}
+	key, err := r.key(ctx, reading, id)
+	if err != nil {
+		return gate.Target{}, unnamed(ref, err)
+	}
+	t := gate.Target{Key: id, ARN: r.cfg.Place.ARN(id), Named: named, State: key.body.Life}
+	if number == 0 && op.Use != 0 {
+		number = key.body.Life.Primary
+	}
+	found := resolved{key: key}
+	if number != 0 {
+		if found.version, err = r.version(ctx, reading, id, number); err != nil {
+			return gate.Target{}, unnamed(ref, err)
+		}
+		t.Version, t.Material = number, found.version.body.Life
+		t.Wrapping, t.WrappingVer = found.version.body.by, found.version.body.byVer
+		if err := r.above(ctx, reading, key, &t); err != nil {
+			return gate.Target{}, err
+		}
+	}
+	t.Domain = found
+	return t, nil
+}
+
+// unnamed answers for a key that only a ciphertext names: one that does not exist is a ciphertext
+// that does not decrypt, and nothing more is told.
+func unnamed(ref gate.Reference, err error) error {
+	if ref.Text == "" && isNotFound(err) {
+		return invalidCiphertext()
+	}
+	return err
+}
+
+// above notes the master key and version that wrap the target: stopped, they stop it too. A
+// master version that was compromised by itself still unwraps, for the gate alone, until what it
+// wraps is wrapped anew; each such use is recorded as recovery.
+func (r *Ring) above(ctx context.Context, reading *gate.Reading, key *loadedKey, t *gate.Target) error {
+	if key.body.Master.IsZero() || t.Wrapping.IsZero() {
+		return nil
+	}
+	master, err := r.key(ctx, reading, t.Wrapping)
+	if err != nil {
+		return missingMaster(err)
+	}
+	version, err := r.version(ctx, reading, t.Wrapping, t.WrappingVer)
+	if err != nil {
+		return missingMaster(err)
+	}
+	t.Master = &master.body.Life
+	t.Recovery = version.body.Life.State == lifecycle.Compromised || t.WrappingVer <= master.body.Life.CompromisedThrough
+	return nil
+}
+
+func missingMaster(err error) error {
+	if isNotFound(err) {
+		return gate.Errorf(gate.Tampered, "the master key version that wraps this key is missing from the store; run haven fsck")
+	}
+	return err
+}
+
+// binding says where a version's material belongs, for wrapping it.
+func (r *Ring) binding(id gate.ID, n uint32, spec Spec, usage Usage) blob.Binding {
+	return blob.Binding{
+		Store: r.cfg.StoreID, Account: r.cfg.Place.Account, Purpose: "key version",
+		ID: string(id[:]), Version: n, Spec: string(spec), Usage: string(usage),
+	}
+}
+
+// use runs f with the target's material. The material may be dropped by a change meanwhile; then
+// it is loaded once more, and the gate decides what that change means.
+func (r *Ring) use(ctx context.Context, a gate.Approved, t *gate.Target, f func(*crypt.Key) error) error {
+	found := t.Domain.(resolved)
+	for attempt := 0; ; attempt++ {
+		material, err := r.material(ctx, a, t.Key, found.version)
+		if err == nil {
+			err = f(material)
+		}
+		if err != crypt.ErrDestroyed || attempt == 2 {
+			return err
+		}
+		if found.version, err = r.version(ctx, a.Reading(), t.Key, t.Version); err != nil {
+			return err
+		}
+	}
+}
+
+// material returns a version's material ready for use, unwrapping it if need be. It demands the
+// gate's approval, and uses no more of the hierarchy than the approved operation needs.
+func (r *Ring) material(ctx context.Context, a gate.Approved, id gate.ID, v *loadedVersion) (*crypt.Key, error) {
+	a.Principal()
+	v.mu.Lock()
+	ready, dropped := v.material, v.dropped
+	v.mu.Unlock()
+	if ready != nil {
+		return ready, nil
+	}
+	if dropped {
+		return nil, crypt.ErrDestroyed
+	}
+	if len(v.body.wrapped) == 0 {
+		return nil, gate.Errorf(gate.InvalidState, "key %s version %d has no material", id, v.body.Life.Number)
+	}
+	material, err := r.unwrap(ctx, a, id, v)
+	if err != nil {
+		return nil, err
+	}
+	key, err := crypt.NewKey(id, v.body.Life.Number, material, r.cfg.Random)
+	if err != nil {
+		return nil, fmt.Errorf("keys: key %s version %d: %w", id, v.body.Life.Number, err)
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	switch {
+	case v.dropped:
+		key.Destroy()
+		return nil, crypt.ErrDestroyed
+	case v.material != nil: // another operation was first
+		key.Destroy()
+		return v.material, nil
+	}
+	v.material = key
+	return key, nil
+}
+
+func (r *Ring) unwrap(ctx context.Context, a gate.Approved, id gate.ID, v *loadedVersion) (secret.Bytes, error) {
+	b := r.binding(id, v.body.Life.Number, v.body.Spec, v.body.Usage)
+	if v.body.by.IsZero() || v.body.by == gate.ID(r.cfg.Root.ID()) {
+		return unwrapped(r.cfg.Root.Unwrap(b, v.body.wrapped))
+	}
+	master, err := r.version(ctx, a.Reading(), v.body.by, v.body.byVer)
+	if err != nil {
+		return secret.Bytes{}, missingMaster(err)
+	}
+	above, err := r.material(ctx, a, v.body.by, master)
+	if err != nil {
+		return secret.Bytes{}, err
+	}
+	return unwrapped(above.Unwrap(b, v.body.wrapped))
+}
+
+func unwrapped(material secret.Bytes, err error) (secret.Bytes, error) {
+	if err == crypt.ErrDecrypt {
+		return material, gate.Errorf(gate.Tampered, "the key's stored material does not unwrap: it was altered, or belongs to another store; run haven fsck")
+	}
+	return material, err
+}

@@ -1,0 +1,56 @@
+package keys
+
+import (
+	"context"
+
+	"github.com/haven-health/haven/gate"
+	"github.com/haven-health/haven/lifecycle"
+)
+
+// UpdateRequest changes a key's purpose or periods; what is left out stays.
+type UpdateRequest struct {
+	Key          string `json:"key"`
+	Purpose      string `json:"purpose,omitzero"`
+	RotationDays Days   `json:"rotation_days,omitzero"`
+	GraceDays    Days   `json:"grace_days,omitzero"`
+	LifetimeDays Days   `json:"lifetime_days,omitzero"`
+}
+
+// UpdateKey changes a key's purpose or periods. A new rotation period counts from the primary's
+// creation; a new lifetime is that of versions made later.
+func (m *Manager) UpdateKey(ctx context.Context, c *gate.Call, req UpdateRequest) (*Key, error) {
+	if req.Purpose != "" {
+		if err := checkPurpose(req.Purpose); err != nil {
+			return nil, m.gate.Refuse(ctx, c, err)
+		}
+	}
+	return m.manage(ctx, c, req.Key, "", func(e *edit) error {
+		if err := e.wholeKey(); err != nil {
+			return err
+		}
+		if req.Purpose != "" {
+			e.body.Purpose = req.Purpose
+		}
+		policy, err := periods(e.body.Life.Policy, req.RotationDays, req.GraceDays, req.LifetimeDays)
+		if err != nil {
+			return err
+		}
+		primary, err := e.loadPrimary()
+		if err != nil {
+			return err
+		}
+		var life lifecycle.Version
+		if primary != nil {
+			life = primary.body.Life
+		}
+		key, next, err := lifecycle.SetPolicy(e.body.Life, life, policy)
+		if err != nil {
+			return e.refused(err)
+		}
+		e.body.Life = key
+		if primary == nil || next == life {
+			return nil
+		}
+		return e.changeVersion(primary, next)
+	})
+}

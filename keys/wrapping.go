@@ -1,0 +1,85 @@
+package keys
+
+import (
+	"context"
+	"errors"
+
+	"github.com/haven-health/haven/gate"
+	"github.com/haven-health/haven/internal/crypt"
+	"github.com/haven-health/haven/internal/secret"
+	"github.com/haven-health/haven/lifecycle"
+)
+
+func isNotFound(err error) bool { return errors.Is(err, gate.NotFound) }
+
+func invalidCiphertext() error {
+	return gate.Errorf(gate.InvalidCiphertext, "the ciphertext cannot be decrypted with this key and context")
+}
+
+// newMaterial makes material for a new version and wraps it: under the primary of the key's
+// master, or under the root key for a master.
+func (r *Ring) newMaterial(ctx context.Context, a gate.Approved, id gate.ID, key *keyBody, n uint32) (*versionBody, error) {
+	material, err := crypt.GenerateKey(r.cfg.Random)
+	if err != nil {
+		return nil, err
+	}
+	defer material.Destroy()
+	v := &versionBody{Format: bodyFormat, Spec: key.Spec, Usage: key.Usage}
+	v.Life.Number = n
+	if err := r.wrap(ctx, a, id, key.Master, v, material); err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
+// wrap wraps material for v under the primary version of master, or under the root key where
+// master is zero. Wrapping is a protecting use of the master: its state must allow it.
+func (r *Ring) wrap(ctx context.Context, a gate.Approved, id, master gate.ID, v *versionBody, material secret.Bytes) error {
+	b := r.binding(id, v.Life.Number, v.Spec, v.Usage)
+	if master.IsZero() {
+		w, err := r.cfg.Root.Wrap(b, material)
+		v.wrapped, v.by, v.byVer = w, r.cfg.Root.ID(), 0
+		return err
+	}
+	t, err := r.Resolve(ctx, a.Reading(), gate.Encrypt, gate.Reference{Text: master.String()})
+	if err != nil {
+		return missingMaster(err)
+	}
+	if err := t.Check(lifecycle.Protect, a.Time()); err != nil {
+		return err
+	}
+	v.by, v.byVer = t.Key, t.Version
+	return r.use(ctx, a, &t, func(k *crypt.Key) error {
+		var err error
+		v.wrapped, err = k.Wrap(b, material)
+		return err
+	})
+}
+
+// masterOf returns the id of the master key that a request names; the default one for "".
+func (r *Ring) masterOf(ctx context.Context, a gate.Approved, text string) (gate.ID, error) {
+	if text == "" {
+		text = "alias/" + DefaultMaster
+	}
+	parsed, err := r.cfg.Place.parseReference(text)
+	if err != nil {
+		return gate.ID{}, err
+	}
+	if parsed.version != 0 {
+		return gate.ID{}, gate.Errorf(gate.InvalidRequest, "name the master key without a version: its primary wraps")
+	}
+	id := parsed.id
+	if parsed.alias != "" {
+		if id, err = r.aliases.Get(ctx, a.Reading(), parsed.alias, r.loadAlias); err != nil {
+			return gate.ID{}, err
+		}
+	}
+	key, err := r.key(ctx, a.Reading(), id)
+	if err != nil {
+		return gate.ID{}, err
+	}
+	if key.body.Type != Master {
+		return gate.ID{}, gate.Errorf(gate.InvalidRequest, "key %s is not a master key", id)
+	}
+	return id, nil
+}
