@@ -50,7 +50,7 @@ type fixture struct {
 	stop  func() error // ends Run and returns what it returned
 }
 
-func config(t *testing.T, dir string, c clock.Clock) (server.Config, *logBuffer) {
+func config(t testing.TB, dir string, c clock.Clock) (server.Config, *logBuffer) {
 	t.Helper()
 	folder, err := disk.Dir(dir)
 	if err != nil {
