@@ -86,13 +86,13 @@ func (d Days) or(standard uint32) (uint32, error) {
 
 // Key is the key document: what describe-key shows.
 type Key struct {
-	ID      gate.ID `json:"key_id"`
-	ARN     string  `json:"arn"`
-	Alias   string  `json:"alias,omitzero"`
-	Type    Type    `json:"type"`
-	Spec    Spec    `json:"spec"`
-	Usage   Usage   `json:"key_usage"`
-	Purpose string  `json:"purpose"`
+	ID      string `json:"key_id"`
+	ARN     string `json:"arn"`
+	Alias   string `json:"alias,omitzero"`
+	Type    Type   `json:"type"`
+	Spec    Spec   `json:"spec"`
+	Usage   Usage  `json:"key_usage"`
+	Purpose string `json:"purpose"`
 	// State and Version are the primary's; absent when the key has none.
 	State    lifecycle.State `json:"state,omitzero"`
 	Version  uint32          `json:"version,omitzero"`
@@ -117,7 +117,7 @@ type Key struct {
 
 // Version is one version as list-key-versions shows it.
 type Version struct {
-	KeyID          gate.ID         `json:"key_id"`
+	KeyID          string          `json:"key_id"`
 	Version        uint32          `json:"version"`
 	State          lifecycle.State `json:"state"`
 	CreatedAt      time.Time       `json:"created_at"`

@@ -197,7 +197,7 @@ func (r *Ring) showVersion(a gate.Approved, key *loadedKey, item *store.Item) (V
 		life.State, life.WasCompromised = lifecycle.Compromised, true
 	}
 	return Version{
-		KeyID: idOf(item.ID), Version: binary.BigEndian.Uint32([]byte(item.ID[16:])),
+		KeyID: idOf(item.ID).String(), Version: binary.BigEndian.Uint32([]byte(item.ID[16:])),
 		State:     lifecycle.Effective(key.body.Life, life, a.Time()),
 		CreatedAt: life.CreatedAt, ExpiresAt: life.ExpiresAt, GraceEndsAt: life.GraceEndsAt,
 		LifetimeEndsAt: life.LifetimeEndsAt, DeletionDate: life.DeletionDate,

@@ -161,7 +161,7 @@ func (e *edit) finish(out *Key) (gate.Outcome, error) {
 // document shows a key.
 func (r *Ring) document(id gate.ID, b *keyBody, primary *versionBody, now time.Time) Key {
 	k := Key{
-		ID: id, ARN: r.cfg.Place.ARN(id), Type: b.Type, Spec: b.Spec, Usage: b.Usage, Purpose: b.Purpose,
+		ID: id.String(), ARN: r.cfg.Place.ARN(id), Type: b.Type, Spec: b.Spec, Usage: b.Usage, Purpose: b.Purpose,
 		Versions: b.Life.Versions, RotationDays: b.Life.RotationDays, GraceDays: b.Life.GraceDays,
 		LifetimeDays: b.Life.LifetimeDays, CreatedAt: b.Created, CreatedBy: b.CreatedBy, Tags: b.Tags,
 		Enabled: b.Life.Status() == lifecycle.Enabled, DeletionDate: b.Life.DeletionDate,
@@ -184,7 +184,7 @@ func (r *Ring) wrappedBy(v *versionBody) string {
 	switch {
 	case len(v.wrapped) == 0:
 		return ""
-	case v.byVer == 0:
+	case v.by.IsZero():
 		return "root"
 	}
 	return fmt.Sprintf("%s@%d", v.by, v.byVer)

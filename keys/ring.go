@@ -16,10 +16,11 @@ import (
 	"github.com/haven-health/haven/store"
 )
 
-// Root wraps what the root key protects: the masters. Package seal's root key is one.
+// Root wraps what the root key protects: the masters. What it wrapped names the root key by an id
+// of zeros, and its generation as the version.
 type Root interface {
-	// ID is the root key's id, which everything it wraps names.
-	ID() [16]byte
+	// Generation is that of the root key that Wrap wraps under.
+	Generation() uint32
 	// Wrap encrypts material for the place the binding names.
 	Wrap(b blob.Binding, material secret.Bytes) (crypt.Wrapped, error)
 	// Unwrap returns an error matching crypt.ErrDecrypt when another key wrapped it or it belongs
@@ -195,7 +196,7 @@ func (r *Ring) Resolve(ctx context.Context, reading *gate.Reading, op *gate.Oper
 		}
 		t.Version, t.Material = number, found.version.body.Life
 		t.Wrapping, t.WrappingVer = found.version.body.by, found.version.body.byVer
-		if err := r.above(ctx, reading, key, &t); err != nil {
+		if err := r.above(ctx, reading, &t); err != nil {
 			return gate.Target{}, err
 		}
 	}
@@ -215,8 +216,8 @@ func unnamed(ref gate.Reference, err error) error {
 // above notes the master key and version that wrap the target: stopped, they stop it too. A
 // master version that was compromised by itself still unwraps, for the gate alone, until what it
 // wraps is wrapped anew; each such use is recorded as recovery.
-func (r *Ring) above(ctx context.Context, reading *gate.Reading, key *loadedKey, t *gate.Target) error {
-	if key.body.Master.IsZero() || t.Wrapping.IsZero() {
+func (r *Ring) above(ctx context.Context, reading *gate.Reading, t *gate.Target) error {
+	if t.Wrapping.IsZero() {
 		return nil
 	}
 	master, err := r.key(ctx, reading, t.Wrapping)
@@ -305,7 +306,7 @@ func (r *Ring) material(ctx context.Context, a gate.Approved, id gate.ID, v *loa
 
 func (r *Ring) unwrap(ctx context.Context, a gate.Approved, id gate.ID, v *loadedVersion) (secret.Bytes, error) {
 	b := r.binding(id, v.body.Life.Number, v.body.Spec, v.body.Usage)
-	if v.body.by.IsZero() || v.body.by == gate.ID(r.cfg.Root.ID()) {
+	if v.body.by.IsZero() {
 		return unwrapped(r.cfg.Root.Unwrap(b, v.body.wrapped))
 	}
 	master, err := r.version(ctx, a.Reading(), v.body.by, v.body.byVer)

@@ -38,7 +38,7 @@ func (r *Ring) wrap(ctx context.Context, a gate.Approved, id, master gate.ID, v 
 	b := r.binding(id, v.Life.Number, v.Spec, v.Usage)
 	if master.IsZero() {
 		w, err := r.cfg.Root.Wrap(b, material)
-		v.wrapped, v.by, v.byVer = w, r.cfg.Root.ID(), 0
+		v.wrapped, v.by, v.byVer = w, gate.ID{}, r.cfg.Root.Generation()
 		return err
 	}
 	t, err := r.Resolve(ctx, a.Reading(), gate.Encrypt, gate.Reference{Text: master.String()})
@@ -82,4 +82,11 @@ func (r *Ring) masterOf(ctx context.Context, a gate.Approved, text string) (gate
 		return gate.ID{}, gate.Errorf(gate.InvalidRequest, "key %s is not a master key", id)
 	}
 	return id, nil
+}
+
+// Default returns the outcome that creates the default master key: what a new store begins with.
+func (r *Ring) Default(ctx context.Context, a gate.Approved, policy lifecycle.Policy) (gate.Outcome, error) {
+	var out Key
+	req := &CreateRequest{Purpose: "Wraps the keys of this store", Type: Master, Alias: "alias/" + DefaultMaster}
+	return r.create(ctx, a, req, policy, gate.ID{}, &out)
 }

@@ -1,0 +1,44 @@
+package haven
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/haven-health/haven/gate"
+	"github.com/haven-health/haven/store"
+)
+
+// begin records that a store was unlocked, with what was tried before, and finishes what an
+// earlier process left undone.
+func (s *System) begin(ctx context.Context, before Attempts) error {
+	parameters := fmt.Sprintf("tried=%d;refused=%d;throttled=%d", before.Tried, before.Refused, before.Throttled)
+	if err := s.own(ctx, gate.Start, parameters, nothing); err != nil {
+		return err
+	}
+	if s.roots.previous == nil {
+		return nil
+	}
+	return s.finishRotation(ctx)
+}
+
+func nothing(gate.Approved) (gate.Outcome, error) { return gate.Outcome{}, nil }
+
+// own runs an operation of the table that an operator at the machine begins, as the local
+// administrator.
+func (s *System) own(ctx context.Context, op *gate.Operation, parameters string, f gate.Function) error {
+	c, err := s.gate.Begin(ctx, op, gate.Proof{Local: s.admin})
+	if err != nil {
+		return err
+	}
+	return s.gate.Do(ctx, c, gate.Request{Parameters: parameters}, f)
+}
+
+// item reads one checked item for changing it.
+func (s *System) item(ctx context.Context, a gate.Approved, ref store.Ref) (*store.Item, error) {
+	items, epoch, err := s.view.Get(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	s.view.Note(a.Reading(), epoch, ref)
+	return &items[0], nil
+}

@@ -1,0 +1,196 @@
+// Package haven is the key management system of the Haven Health Passport as a library: it wires
+// the whole of it from a Config, with embedded defaults, and imports no cloud's libraries.
+//
+//	system, err := haven.Open(ctx, haven.Config{DataDir: "haven-dev"})
+//	km := system.KeyManager()
+//	key, err := km.CreateKey(ctx, keys.CreateRequest{Purpose: "Patient data encryption", Type: keys.Data, RotationDays: 90})
+//
+// It guarantees what package gate does for every way in: no operation without a durable record, no
+// answer before it. It never acts without naming a principal: the library's own is the local
+// administrator.
+package haven
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/haven-health/haven/access"
+	"github.com/haven-health/haven/gate"
+	"github.com/haven-health/haven/identity"
+	"github.com/haven-health/haven/internal/clock"
+	"github.com/haven-health/haven/internal/crypt"
+	"github.com/haven-health/haven/internal/secret"
+	"github.com/haven-health/haven/keys"
+	"github.com/haven-health/haven/lifecycle"
+	"github.com/haven-health/haven/seal"
+	"github.com/haven-health/haven/store"
+)
+
+// Config says what a System is made of. The zero value of every field but DataDir is usable.
+type Config struct {
+	// DataDir is the folder of the embedded store, made on first start. Required unless Store is
+	// given.
+	DataDir string
+	// Store replaces the embedded store. Who gives it closes it, after the System.
+	Store store.Store
+	// Seals open the store, by slot name; any one of them is enough. Empty: the key file
+	// seal.key in DataDir, made at first start.
+	Seals map[string]seal.Seal
+	// Region and Account stand in ARNs. Empty: us-east-1 and 000000000000.
+	Region, Account string
+	// CacheKeys bounds how many keys are held ready for use, unwrapped. 0: 100,000.
+	CacheKeys int
+	// Defaults are the periods of keys created without their own. nil: 90 days of use, replaced 7
+	// days early, 30 days of grace.
+	Defaults *lifecycle.Policy
+	// Clock is the time; nil: the machine's.
+	Clock clock.Clock
+	// Random is the source of keys, salts and ids; it must be cryptographically secure and safe
+	// for concurrent use. nil: crypto/rand.
+	Random io.Reader
+	// Log receives what no answer may tell. nil: discarded.
+	Log *slog.Logger
+	// Failed is told that the storage failed under the journal: the process must stop, with exit
+	// code 74. nil: nobody is told, and every operation is refused from then on.
+	Failed func(error)
+}
+
+// DefaultCacheKeys is how many keys are held ready for use where nothing else is said.
+const DefaultCacheKeys = 100_000
+
+func (c Config) withDefaults() Config {
+	if c.Region == "" {
+		c.Region = "us-east-1"
+	}
+	if c.Account == "" {
+		c.Account = "000000000000"
+	}
+	if c.CacheKeys == 0 {
+		c.CacheKeys = DefaultCacheKeys
+	}
+	if c.Defaults == nil {
+		p := lifecycle.DefaultPolicy()
+		c.Defaults = &p
+	}
+	if c.Clock == nil {
+		c.Clock = clock.System()
+	}
+	if c.Random == nil {
+		c.Random = rand.Reader
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+// System is a whole Haven, unlocked.
+type System struct {
+	cfg     Config
+	store   store.Store
+	owned   bool // the store is closed with the system
+	storeID gate.ID
+	roots   *roots
+	view    *gate.View
+	gate    *gate.Gate
+	ring    *keys.Ring
+	manager *keys.Manager
+	admin   gate.ID
+	// token is the first administrator's, if this opening made the store.
+	token secret.Bytes
+	// tampered counts items that failed their check.
+	alarms alarms
+}
+
+// Open opens a store, making it when there is none, and unlocks it with the seals of the Config.
+// It returns an error matching gate.Locked when none of them opens it.
+func Open(ctx context.Context, cfg Config) (*System, error) {
+	locked, err := Load(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	var s *System
+	if locked.Initialized() {
+		s, err = locked.Unlock(ctx, locked.cfg.Seals, Attempts{})
+	} else {
+		s, err = locked.Initialize(ctx, locked.cfg.Seals, DefaultAdministrator)
+	}
+	if err != nil {
+		return nil, errors.Join(err, locked.Close())
+	}
+	return s, nil
+}
+
+// DefaultAdministrator is the name of the administrator that a first start creates.
+const DefaultAdministrator = "administrator"
+
+// Gate returns the door, for surfaces.
+func (s *System) Gate() *gate.Gate { return s.gate }
+
+// Manager returns the Key Manager, for surfaces: it takes calls that the gate began.
+func (s *System) Manager() *keys.Manager { return s.manager }
+
+// Config returns the configuration, its defaults filled in.
+func (s *System) Config() Config { return s.cfg }
+
+// FirstToken returns the first administrator's bearer token if this opening made the store; ok
+// is false otherwise. It is nowhere else: show it once.
+func (s *System) FirstToken() (token secret.Bytes, ok bool) { return s.token, s.token.Len() > 0 }
+
+// Close lets what is under way finish, and closes. Nothing durable depends on it.
+func (s *System) Close() error {
+	s.gate.Close()
+	s.roots.destroy()
+	if s.owned {
+		return s.store.Close()
+	}
+	return nil
+}
+
+// assemble wires a system over an unlocked store.
+func assemble(ctx context.Context, l *Locked, roots *roots, integrity secret.Bytes, storeID gate.ID, auth gate.Authenticator) (*System, error) {
+	s := &System{cfg: l.cfg, store: l.store, owned: l.owned, storeID: storeID, roots: roots}
+	mac, err := crypt.NewMAC(integrity)
+	if err != nil {
+		return nil, fmt.Errorf("haven: integrity key: %w", err)
+	}
+	s.view, err = gate.NewView(ctx, gate.ViewConfig{
+		Store: l.store, Clock: l.cfg.Clock, StoreID: storeID, Tampered: s.alarms.tampered,
+		MAC: func(message []byte) [32]byte { return mac.Sum(message) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.ring = keys.NewRing(keys.RingConfig{
+		View: s.view, Root: roots, StoreID: storeID, Random: l.cfg.Random, CacheKeys: l.cfg.CacheKeys,
+		Place: keys.Place{Region: l.cfg.Region, Account: l.cfg.Account},
+	})
+	if auth == nil {
+		directory := identity.New(s.view, l.cfg.Account)
+		if s.admin, err = localAdministrator(ctx, directory); err != nil {
+			return nil, err
+		}
+		auth = directory
+	}
+	s.gate = gate.New(gate.Config{
+		View: s.view, Random: l.cfg.Random, Authenticator: auth, Resolver: s.ring,
+		Authorize: access.AdministratorOnly, Log: l.cfg.Log, Failed: l.cfg.Failed,
+	})
+	s.manager = keys.NewManager(s.gate, s.ring, l.cfg.Random, *l.cfg.Defaults)
+	return s, nil
+}
+
+func localAdministrator(ctx context.Context, d *identity.Directory) (gate.ID, error) {
+	ids, err := d.Administrators(ctx)
+	if err != nil {
+		return gate.ID{}, err
+	}
+	if len(ids) == 0 {
+		return gate.ID{}, gate.Errorf(gate.Tampered, "the store has no administrator; restore it from a backup")
+	}
+	return ids[0], nil
+}

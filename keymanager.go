@@ -1,0 +1,133 @@
+package haven
+
+import (
+	"context"
+
+	"github.com/haven-health/haven/gate"
+	"github.com/haven-health/haven/keys"
+)
+
+// KeyManager is the Key Manager acting for one principal, whom the process vouches for.
+type KeyManager struct {
+	system    *System
+	principal gate.ID
+}
+
+// KeyManager acts as the local administrator.
+func (s *System) KeyManager() KeyManager { return KeyManager{s, s.admin} }
+
+// Acting is a system as one principal sees it.
+type Acting struct {
+	system    *System
+	principal gate.ID
+}
+
+// As acts for the principal: it may what its policies allow, and its records name it.
+func (s *System) As(principal gate.ID) Acting { return Acting{s, principal} }
+
+// KeyManager acts for the principal.
+func (a Acting) KeyManager() KeyManager { return KeyManager(a) }
+
+// call begins an operation, runs it and returns its answer.
+func call[Req, Answer any](ctx context.Context, k KeyManager, op *gate.Operation, req Req, do func(*keys.Manager, context.Context, *gate.Call, Req) (Answer, error)) (Answer, error) {
+	c, err := k.system.gate.Begin(ctx, op, gate.Proof{Local: k.principal})
+	if err != nil {
+		var none Answer
+		return none, err
+	}
+	return do(k.system.manager, ctx, c, req)
+}
+
+// CreateKey makes a key with its first version.
+func (k KeyManager) CreateKey(ctx context.Context, req keys.CreateRequest) (*keys.Key, error) {
+	return call(ctx, k, gate.CreateKey, req, (*keys.Manager).CreateKey)
+}
+
+// DescribeKey shows a key.
+func (k KeyManager) DescribeKey(ctx context.Context, key string) (*keys.Key, error) {
+	return call(ctx, k, gate.DescribeKey, keys.KeyRequest{Key: key}, (*keys.Manager).DescribeKey)
+}
+
+// ListKeys returns a page of keys, newest first.
+func (k KeyManager) ListKeys(ctx context.Context, req keys.ListRequest) (*keys.KeyPage, error) {
+	return call(ctx, k, gate.ListKeys, req, (*keys.Manager).ListKeys)
+}
+
+// ListKeyVersions returns a page of a key's versions, newest first.
+func (k KeyManager) ListKeyVersions(ctx context.Context, req keys.ListVersionsRequest) (*keys.VersionPage, error) {
+	return call(ctx, k, gate.ListKeyVersions, req, (*keys.Manager).ListKeyVersions)
+}
+
+// UpdateKey changes a key's purpose or periods.
+func (k KeyManager) UpdateKey(ctx context.Context, req keys.UpdateRequest) (*keys.Key, error) {
+	return call(ctx, k, gate.UpdateKey, req, (*keys.Manager).UpdateKey)
+}
+
+// RotateKey makes a new version the primary; KEY@N rotates only if N is still the primary.
+func (k KeyManager) RotateKey(ctx context.Context, key string) (*keys.Key, error) {
+	return call(ctx, k, gate.RotateKey, keys.RotateRequest{Key: key}, (*keys.Manager).RotateKey)
+}
+
+// EnableKey lets a disabled key be used again.
+func (k KeyManager) EnableKey(ctx context.Context, key string) (*keys.Key, error) {
+	return call(ctx, k, gate.EnableKey, keys.KeyRequest{Key: key}, (*keys.Manager).EnableKey)
+}
+
+// DisableKey suspends a key.
+func (k KeyManager) DisableKey(ctx context.Context, key string) (*keys.Key, error) {
+	return call(ctx, k, gate.DisableKey, keys.KeyRequest{Key: key}, (*keys.Manager).DisableKey)
+}
+
+// DeprecateVersion lets an old version, named KEY@N, decrypt only.
+func (k KeyManager) DeprecateVersion(ctx context.Context, key string) (*keys.Key, error) {
+	return call(ctx, k, gate.DeprecateVersion, keys.KeyRequest{Key: key}, (*keys.Manager).DeprecateVersion)
+}
+
+// MarkCompromised revokes a version, named KEY@N, or every version of a key.
+func (k KeyManager) MarkCompromised(ctx context.Context, req keys.CompromiseRequest) (*keys.Key, error) {
+	return call(ctx, k, gate.MarkCompromised, req, (*keys.Manager).MarkCompromised)
+}
+
+// ScheduleKeyDeletion sets the day a key is destroyed.
+func (k KeyManager) ScheduleKeyDeletion(ctx context.Context, req keys.ScheduleDeletionRequest) (*keys.Key, error) {
+	return call(ctx, k, gate.ScheduleKeyDeletion, req, (*keys.Manager).ScheduleKeyDeletion)
+}
+
+// CancelKeyDeletion keeps a key that was to be destroyed; it is disabled then.
+func (k KeyManager) CancelKeyDeletion(ctx context.Context, key string) (*keys.Key, error) {
+	return call(ctx, k, gate.CancelKeyDeletion, keys.KeyRequest{Key: key}, (*keys.Manager).CancelKeyDeletion)
+}
+
+// Encrypt encrypts up to 4 KiB.
+func (k KeyManager) Encrypt(ctx context.Context, req keys.EncryptRequest) (*keys.EncryptAnswer, error) {
+	return call(ctx, k, gate.Encrypt, req, (*keys.Manager).Encrypt)
+}
+
+// Decrypt decrypts what Encrypt or GenerateDataKey made.
+func (k KeyManager) Decrypt(ctx context.Context, req keys.DecryptRequest) (*keys.DecryptAnswer, error) {
+	return call(ctx, k, gate.Decrypt, req, (*keys.Manager).Decrypt)
+}
+
+// GenerateDataKey makes a data key, plain and encrypted.
+func (k KeyManager) GenerateDataKey(ctx context.Context, req keys.DataKeyRequest) (*keys.DataKeyAnswer, error) {
+	return call(ctx, k, gate.GenerateDataKey, req, (*keys.Manager).GenerateDataKey)
+}
+
+// GenerateRandom returns random bytes.
+func (k KeyManager) GenerateRandom(ctx context.Context, req keys.RandomRequest) (*keys.RandomAnswer, error) {
+	return call(ctx, k, gate.GenerateRandom, req, (*keys.Manager).GenerateRandom)
+}
+
+// Batch does many encrypt, decrypt and data key requests at once.
+func (k KeyManager) Batch(ctx context.Context, items []keys.BatchItem) ([]keys.BatchResult, error) {
+	return call(ctx, k, gate.Batch, items, (*keys.Manager).Batch)
+}
+
+// AcceptClock takes the machine's wall clock as it is, after it jumped and an alarm stands.
+func (k KeyManager) AcceptClock(ctx context.Context) error {
+	c, err := k.system.gate.Begin(ctx, gate.AcceptClock, gate.Proof{Local: k.principal})
+	if err != nil {
+		return err
+	}
+	return k.system.gate.Accept(ctx, c)
+}

@@ -1,0 +1,166 @@
+package haven
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/haven-health/haven/gate"
+	"github.com/haven-health/haven/seal"
+	"github.com/haven-health/haven/store"
+)
+
+// Slots returns the attached seals.
+func (s *System) Slots(ctx context.Context) ([]seal.Slot, error) {
+	page, err := s.view.List(ctx, store.Query{Kind: store.KindSeal, Limit: store.MaxPage})
+	if err != nil {
+		return nil, err
+	}
+	var slots []seal.Slot
+	for _, item := range page.Items {
+		slot, err := seal.DecodeSlot(item.Body)
+		if err != nil {
+			return nil, fmt.Errorf("haven: seal %q: %w", item.ID, err)
+		}
+		if slot.Name != slotPrevious {
+			slots = append(slots, slot)
+		}
+	}
+	return slots, nil
+}
+
+// RotateSeal replaces the root key. Every attached seal must be presented, by slot name, so that
+// an operator who no longer holds the recovery seal learns it before anything changed. The new
+// root key, the slots and the integrity key change in one commit; what else the root key wraps
+// is wrapped anew after it, a page an operation, and a crash between is made good at the next
+// start.
+func (s *System) RotateSeal(ctx context.Context, seals map[string]seal.Seal) error {
+	if s.roots.previous != nil {
+		return errors.New("haven: a rotation is being finished; start again to finish it")
+	}
+	slots, err := s.Slots(ctx)
+	if err != nil {
+		return err
+	}
+	old := s.roots.present
+	next, renewed, err := old.Rotate(ctx, slots, seals)
+	if err != nil {
+		return fmt.Errorf("haven: %w", err)
+	}
+	previous, err := old.Attach(ctx, slotPrevious, under{next, s.storeID})
+	if err != nil {
+		return fmt.Errorf("haven: keeping the old root key until its work is taken over: %w", err)
+	}
+	err = s.own(ctx, gate.RotateSeal, fmt.Sprintf("generation=%d;seals=%d", next.Generation(), len(renewed)), func(a gate.Approved) (gate.Outcome, error) {
+		var o gate.Outcome
+		for _, slot := range renewed {
+			if err := s.replaceSlot(ctx, a, &o, slot); err != nil {
+				return o, err
+			}
+		}
+		if err := s.replaceSlot(ctx, a, &o, previous); err != nil {
+			return o, err
+		}
+		err := s.rewrapIntegrity(ctx, a, &o, old, next)
+		return o, err
+	})
+	if err != nil {
+		return err
+	}
+	s.roots.adopt(next)
+	return s.finishRotation(ctx)
+}
+
+func (s *System) replaceSlot(ctx context.Context, a gate.Approved, o *gate.Outcome, slot seal.Slot) error {
+	change, err := slotChange(slot)
+	if err != nil {
+		return err
+	}
+	before, err := s.item(ctx, a, change.Ref)
+	if err != nil {
+		return err
+	}
+	if before.Revision > 0 {
+		change.Before = before
+	}
+	o.Changes = append(o.Changes, change)
+	return nil
+}
+
+func (s *System) rewrapIntegrity(ctx context.Context, a gate.Approved, o *gate.Outcome, old, next *seal.Root) error {
+	item, err := s.item(ctx, a, rootRef(rootIntegrity))
+	if err != nil {
+		return err
+	}
+	key, err := old.Unwrap(integrityBinding(s.storeID), item.Body)
+	if err != nil {
+		return fmt.Errorf("haven: integrity key: %w", err)
+	}
+	defer key.Destroy()
+	wrapped, err := next.Wrap(integrityBinding(s.storeID), key)
+	if err != nil {
+		return fmt.Errorf("haven: integrity key: %w", err)
+	}
+	o.Changes = append(o.Changes, gate.Change{Ref: item.Ref, Before: item, Body: wrapped})
+	return nil
+}
+
+// finishRotation wraps anew what the root key before the present one still wraps, then drops that
+// one. It is resumable: each page is an operation of its own.
+func (s *System) finishRotation(ctx context.Context) error {
+	generation := s.roots.previousGeneration()
+	for more := true; more; {
+		err := s.own(ctx, gate.RotateSeal, fmt.Sprintf("from=%d", generation), func(a gate.Approved) (o gate.Outcome, err error) {
+			o, more, err = s.ring.RewrapRoot(ctx, a, generation)
+			return o, err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	err := s.own(ctx, gate.RotateSeal, fmt.Sprintf("dropped=%d", generation), func(a gate.Approved) (gate.Outcome, error) {
+		item, err := s.item(ctx, a, sealRef(slotPrevious))
+		if err != nil || item.Revision == 0 {
+			return gate.Outcome{}, err
+		}
+		return gate.Outcome{Changes: []gate.Change{{Ref: item.Ref, Before: item, Delete: true}}}, nil
+	})
+	if err == nil {
+		s.roots.drop()
+	}
+	return err
+}
+
+// MigrateSeal attaches a seal in a slot: in place of the one there, which must be presented as
+// from and open it, or in a new slot, where from is nil.
+func (s *System) MigrateSeal(ctx context.Context, name string, from, to seal.Seal) error {
+	slots, err := s.Slots(ctx)
+	if err != nil {
+		return err
+	}
+	var present *seal.Slot
+	for i := range slots {
+		if slots[i].Name == name {
+			present = &slots[i]
+		}
+	}
+	var slot seal.Slot
+	switch {
+	case present != nil && from == nil:
+		return fmt.Errorf("haven: slot %s is taken: present its seal to replace it", name)
+	case present != nil:
+		slot, err = s.roots.present.Migrate(ctx, *present, from, to)
+	case name == slotPrevious:
+		return fmt.Errorf("haven: %q is no name for a slot", name)
+	default:
+		slot, err = s.roots.present.Attach(ctx, name, to)
+	}
+	if err != nil {
+		return fmt.Errorf("haven: seal %s: %w", name, err)
+	}
+	return s.own(ctx, gate.MigrateSeal, fmt.Sprintf("slot=%s;kind=%s", name, to.Kind()), func(a gate.Approved) (gate.Outcome, error) {
+		var o gate.Outcome
+		err := s.replaceSlot(ctx, a, &o, slot)
+		return o, err
+	})
+}

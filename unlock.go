@@ -1,0 +1,286 @@
+package haven
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/haven-health/haven/gate"
+	"github.com/haven-health/haven/internal/blob"
+	"github.com/haven-health/haven/internal/crypt"
+	"github.com/haven-health/haven/internal/secret"
+	"github.com/haven-health/haven/seal"
+	"github.com/haven-health/haven/store"
+)
+
+// Locked is a store that was opened and not yet unlocked: what is in it cannot be read or trusted.
+type Locked struct {
+	cfg     Config
+	store   store.Store
+	owned   bool
+	storeID gate.ID
+	slots   []seal.Slot
+	// previous holds the root key before the present one, under the present one, while what it
+	// wraps is being wrapped anew.
+	previous  *seal.Slot
+	integrity crypt.Wrapped
+	exists    bool
+}
+
+// storeBody is what a store says of itself before it is unlocked.
+type storeBody struct {
+	Format int     `json:"v"`
+	ID     gate.ID `json:"id"`
+}
+
+// Names of items.
+const (
+	rootStore     = "store"     // KindRoot: storeBody
+	rootIntegrity = "integrity" // KindRoot: the integrity key, wrapped by the root key
+	slotPrevious  = "previous"  // KindSeal: see Locked.previous
+)
+
+// Attempts counts what was tried while the store was locked: it is the first thing recorded.
+type Attempts struct {
+	Tried, Refused, Throttled uint64
+}
+
+// Load opens a store and reads what unlocking it needs. It takes the folder's lock.
+func Load(ctx context.Context, cfg Config) (*Locked, error) {
+	cfg = cfg.withDefaults()
+	l := &Locked{cfg: cfg, store: cfg.Store}
+	if l.store == nil {
+		if cfg.DataDir == "" {
+			return nil, errors.New("haven: Config needs DataDir or Store")
+		}
+		s, err := openEmbedded(ctx, &l.cfg)
+		if err != nil {
+			return nil, err
+		}
+		l.store, l.owned = s, true
+	}
+	if err := l.read(ctx); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
+}
+
+// Close closes a store that was not unlocked.
+func (l *Locked) Close() error {
+	if l.owned {
+		return l.store.Close()
+	}
+	return nil
+}
+
+// Initialized tells whether the store was ever given a root key.
+func (l *Locked) Initialized() bool { return l.exists }
+
+// Slots returns the attached seals, without the key that each holds wrapped: their wrapped keys
+// are public, and useless without the seal.
+func (l *Locked) Slots() []seal.Slot { return l.slots }
+
+func (l *Locked) read(ctx context.Context) error {
+	items, _, err := l.store.Get(ctx, rootRef(rootStore), rootRef(rootIntegrity))
+	if err != nil {
+		return fmt.Errorf("haven: reading the store: %w", err)
+	}
+	if items[0].Revision == 0 {
+		return nil
+	}
+	var body storeBody
+	if err := json.Unmarshal(items[0].Body, &body); err != nil || body.Format != 1 {
+		return fmt.Errorf("haven: the store is of a format that this release does not know; use the release that wrote it")
+	}
+	l.exists, l.storeID, l.integrity = true, body.ID, items[1].Body
+	page, err := l.store.List(ctx, store.Query{Kind: store.KindSeal, Limit: store.MaxPage})
+	if err != nil {
+		return fmt.Errorf("haven: reading the seals: %w", err)
+	}
+	for _, item := range page.Items {
+		slot, err := seal.DecodeSlot(item.Body)
+		if err != nil {
+			return fmt.Errorf("haven: seal %q: %w", item.ID, err)
+		}
+		if slot.Name == slotPrevious {
+			l.previous = &slot
+		} else {
+			l.slots = append(l.slots, slot)
+		}
+	}
+	return nil
+}
+
+func rootRef(name string) store.Ref { return store.Ref{Kind: store.KindRoot, ID: name} }
+func sealRef(name string) store.Ref { return store.Ref{Kind: store.KindSeal, ID: name} }
+
+func integrityBinding(storeID gate.ID) blob.Binding {
+	return blob.Binding{Store: storeID, Purpose: "integrity key", ID: rootIntegrity}
+}
+
+// Unlock opens the store with any of the seals, by slot name, and records what was tried before.
+// It returns an error matching gate.Locked when none of them opens its slot; then it may be
+// called again.
+func (l *Locked) Unlock(ctx context.Context, seals map[string]seal.Seal, before Attempts) (*System, error) {
+	root, err := l.openRoot(ctx, seals)
+	if err != nil {
+		return nil, err
+	}
+	roots, err := l.openRoots(ctx, root)
+	if err != nil {
+		root.Destroy()
+		return nil, err
+	}
+	integrity, err := roots.Unwrap(integrityBinding(l.storeID), l.integrity)
+	if err != nil {
+		roots.destroy()
+		return nil, gate.Errorf(gate.Tampered, "the root key does not open the integrity key: the store was mixed from two; restore it from one backup")
+	}
+	defer integrity.Destroy()
+	s, err := assemble(ctx, l, roots, integrity, l.storeID, nil)
+	if err != nil {
+		roots.destroy()
+		return nil, err
+	}
+	if err := s.begin(ctx, before); err != nil {
+		s.gate.Close()
+		roots.destroy()
+		return nil, err
+	}
+	return s, nil
+}
+
+// openRoot tries each slot whose seal was given.
+func (l *Locked) openRoot(ctx context.Context, seals map[string]seal.Seal) (*seal.Root, error) {
+	var failed []error
+	for _, slot := range l.slots {
+		s, given := seals[slot.Name]
+		if !given || s.Kind() != slot.Kind {
+			continue
+		}
+		root, err := seal.Open(ctx, l.storeID, slot, s, l.cfg.Random)
+		if err == nil {
+			return root, nil
+		}
+		failed = append(failed, fmt.Errorf("seal %s: %w", slot.Name, err))
+	}
+	if len(failed) == 0 {
+		failed = append(failed, fmt.Errorf("no seal was given for any of the store's slots %v", l.slotNames()))
+	}
+	return nil, fmt.Errorf("haven: %w: %w", gate.Locked, errors.Join(failed...))
+}
+
+func (l *Locked) slotNames() (names []string) {
+	for _, s := range l.slots {
+		names = append(names, s.Name)
+	}
+	return names
+}
+
+// roots is the present root key and, while a rotation is being finished, the one before it.
+type roots struct {
+	mu                sync.RWMutex
+	present, previous *seal.Root
+}
+
+// adopt makes next the present root key; the one that was goes on unwrapping what it wrapped.
+func (r *roots) adopt(next *seal.Root) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.present, r.previous = next, r.present
+}
+
+// drop destroys the root key before the present one.
+func (r *roots) drop() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.previous.Destroy()
+	r.previous = nil
+}
+
+func (r *roots) previousGeneration() uint32 {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.previous.Generation()
+}
+
+func (l *Locked) openRoots(ctx context.Context, present *seal.Root) (*roots, error) {
+	r := &roots{present: present}
+	if l.previous == nil {
+		return r, nil
+	}
+	var err error
+	r.previous, err = seal.Open(ctx, l.storeID, *l.previous, under{present, l.storeID}, l.cfg.Random)
+	return r, err
+}
+
+// Generation implements keys.Root.
+func (r *roots) Generation() uint32 {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.present.Generation()
+}
+
+// Wrap implements keys.Root.
+func (r *roots) Wrap(b blob.Binding, material secret.Bytes) (crypt.Wrapped, error) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.present.Wrap(b, material)
+}
+
+// Unwrap implements keys.Root: it takes the root key whose generation the wrapping names.
+func (r *roots) Unwrap(b blob.Binding, w crypt.Wrapped) (secret.Bytes, error) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	_, generation, err := crypt.WrappingKeyOf(w)
+	if err == nil && r.previous != nil && generation == r.previous.Generation() {
+		return r.previous.Unwrap(b, w)
+	}
+	return r.present.Unwrap(b, w)
+}
+
+func (r *roots) destroy() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.present.Destroy()
+	if r.previous != nil {
+		r.previous.Destroy()
+	}
+}
+
+// under is a root key as the seal of the one before it.
+type under struct {
+	root  *seal.Root
+	store gate.ID
+}
+
+func (under) Kind() string { return seal.KindKeeper }
+func (under) ID() string   { return "root key" }
+
+func (u under) binding() blob.Binding {
+	return blob.Binding{Store: u.store, Purpose: "previous root key", ID: slotPrevious}
+}
+
+func (u under) Wrap(_ context.Context, plaintext secret.Bytes) (seal.Sealed, error) {
+	w, err := u.root.Wrap(u.binding(), plaintext)
+	return seal.Sealed{Ciphertext: w}, err
+}
+
+func (u under) Unwrap(_ context.Context, s seal.Sealed) (secret.Bytes, error) {
+	b, err := u.root.Unwrap(u.binding(), crypt.Wrapped(s.Ciphertext))
+	if errors.Is(err, crypt.ErrDecrypt) {
+		err = seal.ErrWrong
+	}
+	return b, err
+}
+
+// alarms counts what an operator must look at.
+type alarms struct {
+	items atomic.Uint64
+}
+
+func (a *alarms) tampered(store.Ref) { a.items.Add(1) }
