@@ -1,0 +1,112 @@
+package embedded
+
+import (
+	"fmt"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/haven-health/haven/journal"
+	"github.com/haven-health/haven/store"
+)
+
+// start opens what the folder holds and brings journal and database together.
+func (s *Store) start() error {
+	var err error
+	if s.space, err = openSpace(&s.cfg); err != nil {
+		return storeError(err)
+	}
+	if s.db, err = openDatabase(&s.cfg); err != nil {
+		return storeError(err)
+	}
+	head, err := s.db.head()
+	if err != nil {
+		return s.db.meaning(err)
+	}
+	var begin *journal.State
+	if head.Position == 0 {
+		begin = &journal.State{Incarnation: head.Epoch.Incarnation, Epoch: head.Epoch.N}
+	}
+	s.log, err = journal.OpenLog(journal.LogConfig{
+		FS: s.cfg.FS, Live: liveName, Archive: archiveName, SegmentSize: s.cfg.SegmentSize, Spawn: s.cfg.Spawn,
+	}, begin, s.db.outboxFrame)
+	if err != nil {
+		return storeError(err)
+	}
+	state := s.log.State()
+	if err := agree(head, state); err != nil {
+		return err
+	}
+	if s.owed, err = s.db.outboxRows(); err != nil {
+		return s.db.meaning(err)
+	}
+	s.head = store.Head{Epoch: head.Epoch, Position: state.Position, Chain: state.Chain}
+	s.last = state.Batch
+	return nil
+}
+
+// agree tells whether the journal and the database belong together: the journal's last record of a
+// change is the database's last change. Otherwise one of them was rolled back, replaced or lost a
+// part; opening both would revive rights that were taken away, or hide what was done.
+func agree(head store.Head, state journal.State) error {
+	changed := state.Changed
+	switch {
+	case state.Incarnation != head.Epoch.Incarnation:
+		return fmt.Errorf("%w: journal and database are of different stores (incarnations %016x and %016x): "+
+			"restore both from one backup", store.ErrCorrupt, state.Incarnation, head.Epoch.Incarnation)
+	case changed.Position < head.Position:
+		return fmt.Errorf("%w: the journal was rolled back or lost records: its last change ends at record %d, "+
+			"the database's at %d: put the newer %s and %s folders back, or restore all from one backup",
+			store.ErrCorrupt, changed.Position, head.Position, liveName, archiveName)
+	case changed.Position > head.Position:
+		return fmt.Errorf("%w: the database was rolled back: its last change ends at record %d, the journal's at %d: "+
+			"put the newer %s back (with its -wal file), or restore all from one backup",
+			store.ErrCorrupt, head.Position, changed.Position, databaseName)
+	case changed.Chain != head.Chain || state.Epoch != head.Epoch.N:
+		return fmt.Errorf("%w: journal and database tell different histories of record %d: "+
+			"one of them was replaced: restore all from one backup", store.ErrCorrupt, head.Position)
+	}
+	return nil
+}
+
+// head reads the head after the last batch with changes.
+func (d *database) head() (store.Head, error) {
+	d.Lock()
+	defer d.Unlock()
+	var h store.Head
+	var chain []byte
+	found, err := d.one(`SELECT inc, n, position, chain FROM head`, func(row *sqlite3.Stmt) {
+		h.Epoch = store.Epoch{Incarnation: uint64(row.ColumnInt64(0)), N: uint64(row.ColumnInt64(1))}
+		h.Position = uint64(row.ColumnInt64(2))
+		chain = row.ColumnBlob(3, nil)
+	})
+	if err == nil && (!found || len(chain) != len(h.Chain)) {
+		return h, fmt.Errorf("%w: %s has no head", store.ErrCorrupt, databaseName)
+	}
+	copy(h.Chain[:], chain)
+	return h, err
+}
+
+// outboxFrame returns the frame that begins at the position, or nil.
+func (d *database) outboxFrame(position uint64) (frame []byte, err error) {
+	d.Lock()
+	defer d.Unlock()
+	_, err = d.one(`SELECT frame FROM outbox WHERE position = ?`, func(row *sqlite3.Stmt) {
+		frame = row.ColumnBlob(0, nil)
+	}, int64(position))
+	if err != nil {
+		return nil, d.meaning(err)
+	}
+	return frame, nil
+}
+
+// outboxRows lists what the outbox holds.
+func (d *database) outboxRows() ([]outboxRow, error) {
+	d.Lock()
+	defer d.Unlock()
+	var owed []outboxRow
+	err := d.rows(`SELECT position, length(frame) FROM outbox ORDER BY position`, func(row *sqlite3.Stmt) error {
+		owed = append(owed, outboxRow{position: uint64(row.ColumnInt64(0)), bytes: row.ColumnInt(1)})
+		return nil
+	})
+	return owed, err
+}

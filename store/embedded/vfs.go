@@ -1,0 +1,182 @@
+package embedded
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"sync"
+
+	"github.com/ncruces/go-sqlite3"
+	"github.com/ncruces/go-sqlite3/util/vfsutil"
+	"github.com/ncruces/go-sqlite3/vfs"
+
+	"github.com/haven-health/haven/internal/disk"
+	"github.com/haven-health/haven/internal/fault"
+)
+
+// fileSystem puts SQLite on a disk.FS, in production as under test. One connection uses it, so
+// SQLite's locks need no more than bookkeeping: the folder's lock keeps other processes out.
+type fileSystem struct {
+	disk disk.FS
+
+	mu     sync.Mutex
+	failed error // the first failure: SQLite may forget it, the store must not
+}
+
+func (v *fileSystem) fail(err error) error {
+	if errors.Is(err, disk.ErrFailed) {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		if v.failed == nil {
+			v.failed = err
+		}
+	}
+	return err
+}
+
+func (v *fileSystem) err() error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.failed
+}
+
+// Open implements [vfs.VFS]. A file without a name is temporary: it stays in memory.
+func (v *fileSystem) Open(name string, flags vfs.OpenFlag) (vfs.File, vfs.OpenFlag, error) {
+	if name == "" {
+		return &vfsutil.SliceFile{}, flags | vfs.OPEN_MEMORY, nil
+	}
+	f, err := v.disk.Open(name)
+	made := errors.Is(err, fs.ErrNotExist) && flags&vfs.OPEN_CREATE != 0
+	if made {
+		f, err = v.disk.Create(name)
+	}
+	if err != nil {
+		return nil, flags, vfs.SystemError(v.fail(err), sqlite3.CANTOPEN)
+	}
+	return &databaseFile{fs: v, file: f, nameless: made}, flags, nil
+}
+
+// Delete implements [vfs.VFS].
+func (v *fileSystem) Delete(name string, syncDir bool) error {
+	err := v.disk.Remove(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return sqlite3.IOERR_DELETE_NOENT
+	}
+	if err != nil {
+		return vfs.SystemError(v.fail(err), sqlite3.IOERR_DELETE)
+	}
+	if syncDir {
+		return v.syncDir()
+	}
+	return nil
+}
+
+func (v *fileSystem) syncDir() error {
+	if fault.Mutant("skip-directory-sync") {
+		return nil
+	}
+	return vfs.SystemError(v.fail(v.disk.SyncDir(".")), sqlite3.IOERR_DIR_FSYNC)
+}
+
+// Access implements [vfs.VFS].
+func (v *fileSystem) Access(name string, _ vfs.AccessFlag) (bool, error) {
+	f, err := v.disk.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, vfs.SystemError(v.fail(err), sqlite3.IOERR_ACCESS)
+	}
+	return true, f.Close()
+}
+
+// FullPathname implements [vfs.VFS].
+func (v *fileSystem) FullPathname(name string) (string, error) { return name, nil }
+
+// databaseFile is a file of SQLite's.
+type databaseFile struct {
+	fs       *fileSystem
+	file     disk.File
+	nameless bool // made, and its name not yet durable
+	lock     vfs.LockLevel
+}
+
+// ReadAt implements [vfs.File]. The end of the file must be the bare io.EOF.
+func (f *databaseFile) ReadAt(p []byte, off int64) (int, error) {
+	n, err := f.file.ReadAt(p, off)
+	if err != nil && err != io.EOF {
+		err = vfs.SystemError(f.fs.fail(err), sqlite3.IOERR_READ)
+	}
+	return n, err
+}
+
+// WriteAt implements [vfs.File].
+func (f *databaseFile) WriteAt(p []byte, off int64) (int, error) {
+	n, err := f.file.WriteAt(p, off)
+	if errors.Is(err, disk.ErrNoSpace) {
+		return n, vfs.SystemError(err, sqlite3.FULL)
+	}
+	return n, vfs.SystemError(f.fs.fail(err), sqlite3.IOERR_WRITE)
+}
+
+// Truncate implements [vfs.File].
+func (f *databaseFile) Truncate(size int64) error {
+	return vfs.SystemError(f.fs.fail(f.file.Truncate(size)), sqlite3.IOERR_TRUNCATE)
+}
+
+// Sync implements [vfs.File]. The first sync of a new file makes its name durable too.
+func (f *databaseFile) Sync(vfs.SyncFlag) error {
+	fault.Point("embedded:before-sync")
+	err := f.file.Sync()
+	if err != nil && fault.Mutant("retry-failed-sync") {
+		err = f.file.Sync()
+	}
+	if err != nil {
+		return vfs.SystemError(f.fs.fail(fmt.Errorf("database: %w", err)), sqlite3.IOERR_FSYNC)
+	}
+	fault.Point("embedded:after-sync")
+	if f.nameless {
+		if err := f.fs.syncDir(); err != nil {
+			return err
+		}
+		f.nameless = false
+	}
+	return nil
+}
+
+// Size implements [vfs.File].
+func (f *databaseFile) Size() (int64, error) {
+	size, err := f.file.Size()
+	return size, vfs.SystemError(f.fs.fail(err), sqlite3.IOERR_FSTAT)
+}
+
+// Close implements [vfs.File].
+func (f *databaseFile) Close() error { return f.file.Close() }
+
+// Lock implements [vfs.File].
+func (f *databaseFile) Lock(lock vfs.LockLevel) error {
+	f.lock = max(f.lock, lock)
+	return nil
+}
+
+// Unlock implements [vfs.File].
+func (f *databaseFile) Unlock(lock vfs.LockLevel) error {
+	f.lock = min(f.lock, lock)
+	return nil
+}
+
+// CheckReservedLock implements [vfs.File].
+func (f *databaseFile) CheckReservedLock() (bool, error) { return f.lock >= vfs.LOCK_RESERVED, nil }
+
+// LockState implements [vfs.FileLockState].
+func (f *databaseFile) LockState() vfs.LockLevel { return f.lock }
+
+// SectorSize implements [vfs.File].
+func (f *databaseFile) SectorSize() int { return 4096 }
+
+// DeviceCharacteristics implements [vfs.File]: a write that is torn leaves the bytes beside it
+// alone. Nothing else is promised, least of all order.
+func (f *databaseFile) DeviceCharacteristics() vfs.DeviceCharacteristic {
+	return vfs.IOCAP_POWERSAFE_OVERWRITE | vfs.IOCAP_SUBPAGE_READ
+}
