@@ -25,8 +25,8 @@
 //
 //	4843 01 01 000102030405060708090a0b0c0d0e0f 00000003 <salt> <commitment> <nonce> <tag>
 //
-// docs/formats says how the fields are computed; testdata/malformed holds what every
-// implementation has to refuse.
+// Package crypt says how the fields are computed; testdata is a conformance kit for other
+// implementations: known answers, and what has to be refused.
 package blob
 
 import (

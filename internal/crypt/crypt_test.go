@@ -236,3 +236,5 @@ func TestWrap(t *testing.T) {
 		t.Errorf("a message as wrapped material: %v", err)
 	}
 }
+
+func newSecret(b []byte) secret.Bytes { return secret.New(bytes.Clone(b)) }

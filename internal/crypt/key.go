@@ -136,21 +136,34 @@ func (k *Key) derive(s *hmacState, form blob.Form, prefixSalt []byte, context [s
 	info := append(s.info[:0], label...)
 	info = append(info, prefixSalt...)
 	info = append(info, context[:]...)
-	if k.approved {
-		okm, err := hkdf.Expand(sha256.New, secret.Expose(k.material), string(info), len(s.okm))
-		if err != nil {
-			return nil, err
-		}
-		copy(s.okm[:], okm)
-		clear(okm)
-	} else {
-		s.expand(info)
+	var aead cipher.AEAD
+	err := k.expand(s, info)
+	if err == nil {
+		aead, err = newAEAD(s.messageKey())
 	}
-	block, err := aes.NewCipher(s.messageKey())
+	return aead, err
+}
+
+// expand is HKDF-Expand into s.okm. In FIPS 140-3 mode the module's own function does it, because
+// only that is the approved service; the bytes are the same.
+func (k *Key) expand(s *hmacState, info []byte) error {
+	if !k.approved {
+		s.expand(info)
+		return nil
+	}
+	okm, err := hkdf.Expand(sha256.New, secret.Expose(k.material), string(info), len(s.okm))
+	copy(s.okm[:], okm)
+	clear(okm)
+	return err
+}
+
+// newAEAD is AES-256-GCM whose nonce the standard library makes and puts before the ciphertext:
+// the only GCM that FIPS 140-3 mode allows, and one parameter less to get wrong. Two messages share
+// a message key only if their salts are equal; the random nonce makes even that harmless.
+func newAEAD(messageKey []byte) (cipher.AEAD, error) {
+	block, err := aes.NewCipher(messageKey)
 	if err != nil {
 		return nil, err
 	}
-	// The standard library makes the nonce: the only GCM that FIPS 140-3 mode allows, and one
-	// parameter less to get wrong. That it is random would be needed only if two salts were equal.
 	return cipher.NewGCMWithRandomNonce(block)
 }
