@@ -32,3 +32,9 @@ func SumOne(key secret.Bytes, message []byte) []byte {
 	s.mac.Write(message)
 	return s.mac.Sum(nil)
 }
+
+// LeastPasswordKDF is what NewPasswordKDF chooses in FIPS 140-3 mode, or outside it.
+var LeastPasswordKDF = leastPasswordKDF
+
+// CheckIn is Check in FIPS 140-3 mode, or outside it.
+func (p PasswordKDF) CheckIn(approved bool) error { return p.check(approved) }

@@ -49,28 +49,32 @@ const (
 // NewPasswordKDF chooses the algorithm, Argon2id or under FIPS 140-3 mode PBKDF2, at its least
 // allowed cost, and a salt from random. It returns the reader's error.
 func NewPasswordKDF(random io.Reader) (PasswordKDF, error) {
-	p := PasswordKDF{
-		Algorithm: Argon2id, Salt: make([]byte, passwordSaltLen),
-		MemoryKiB: minMemoryKiB, Passes: minPasses, Lanes: minLanes,
-	}
-	if fips140.Enabled() {
-		p = PasswordKDF{Algorithm: PBKDF2, Salt: p.Salt, Iterations: minIterations}
-	}
+	p := leastPasswordKDF(fips140.Enabled())
+	p.Salt = make([]byte, passwordSaltLen)
 	if _, err := io.ReadFull(random, p.Salt); err != nil {
 		return PasswordKDF{}, fmt.Errorf("crypt: making a salt: %w", err)
 	}
 	return p, nil
 }
 
+func leastPasswordKDF(approved bool) PasswordKDF {
+	if approved {
+		return PasswordKDF{Algorithm: PBKDF2, Iterations: minIterations}
+	}
+	return PasswordKDF{Algorithm: Argon2id, MemoryKiB: minMemoryKiB, Passes: minPasses, Lanes: minLanes}
+}
+
 // Check returns [ErrParameters] when the algorithm is unknown, a cost is out of bounds, or one is
 // set that the algorithm does not have; [ErrUnsupported] for Argon2id under FIPS 140-3 mode.
-func (p PasswordKDF) Check() error {
+func (p PasswordKDF) Check() error { return p.check(fips140.Enabled()) }
+
+func (p PasswordKDF) check(approved bool) error {
 	ok := len(p.Salt) == passwordSaltLen
 	switch p.Algorithm {
 	case Argon2id:
 		ok = ok && p.Iterations == 0 && within(p.MemoryKiB, minMemoryKiB, maxMemoryKiB) &&
 			within(p.Passes, minPasses, maxPasses) && within(uint32(p.Lanes), minLanes, maxLanes)
-		if ok && fips140.Enabled() {
+		if ok && approved {
 			return ErrUnsupported
 		}
 	case PBKDF2:

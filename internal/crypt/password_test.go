@@ -103,7 +103,22 @@ func TestPasswordParameters(t *testing.T) {
 			}
 		}
 	}
-	if err := pbkdf.Check(); err != nil {
-		t.Error(err)
+}
+
+// TestPasswordModes: each mode accepts what it chooses; only PBKDF2 passes in both.
+func TestPasswordModes(t *testing.T) {
+	for _, c := range []struct {
+		kdf      crypt.PasswordKDF
+		approved bool
+		want     error
+	}{{argon, false, nil}, {argon, true, crypt.ErrUnsupported}, {pbkdf, false, nil}, {pbkdf, true, nil}} {
+		if err := c.kdf.CheckIn(c.approved); err != c.want {
+			t.Errorf("%s, approved only %v: %v", c.kdf.Algorithm, c.approved, err)
+		}
+	}
+	for approved, want := range map[bool]string{true: crypt.PBKDF2, false: crypt.Argon2id} {
+		if got := crypt.LeastPasswordKDF(approved).Algorithm; got != want {
+			t.Errorf("approved only %v: %s", approved, got)
+		}
 	}
 }
