@@ -1,12 +1,14 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/haven-health/haven/internal/clock"
@@ -98,26 +100,18 @@ type Limits struct {
 }
 
 func (l Limits) withDefaults() Limits {
-	l.Connections = orDefault(l.Connections, 16384)
-	l.Streams = orDefault(l.Streams, 100)
-	l.HeaderBytes = orDefault(l.HeaderBytes, 16<<10)
-	l.BodyBytes = orDefault(l.BodyBytes, 16<<20)
-	l.ReadHeader = orDefault(l.ReadHeader, 5*time.Second)
-	l.Read = orDefault(l.Read, 30*time.Second)
-	l.Write = orDefault(l.Write, time.Minute)
-	l.Idle = orDefault(l.Idle, 2*time.Minute)
-	l.Drain = orDefault(l.Drain, 10*time.Second)
-	l.FailedPerAddress = orDefault(l.FailedPerAddress, Rate{PerSecond: 10, Burst: 50, Keys: 1 << 16})
-	l.FailedTotal = orDefault(l.FailedTotal, Rate{PerSecond: 500, Burst: 1000, Keys: 1})
+	l.Connections = cmp.Or(l.Connections, 16384)
+	l.Streams = cmp.Or(l.Streams, 100)
+	l.HeaderBytes = cmp.Or(l.HeaderBytes, 16<<10)
+	l.BodyBytes = cmp.Or(l.BodyBytes, 16<<20)
+	l.ReadHeader = cmp.Or(l.ReadHeader, 5*time.Second)
+	l.Read = cmp.Or(l.Read, 30*time.Second)
+	l.Write = cmp.Or(l.Write, time.Minute)
+	l.Idle = cmp.Or(l.Idle, 2*time.Minute)
+	l.Drain = cmp.Or(l.Drain, 10*time.Second)
+	l.FailedPerAddress = cmp.Or(l.FailedPerAddress, Rate{PerSecond: 10, Burst: 50, Keys: 1 << 16})
+	l.FailedTotal = cmp.Or(l.FailedTotal, Rate{PerSecond: 500, Burst: 1000, Keys: 1})
 	return l
-}
-
-func orDefault[T comparable](value, fallback T) T {
-	var zero T
-	if value == zero {
-		return fallback
-	}
-	return value
 }
 
 func (l Limits) validate() error {
@@ -158,13 +152,18 @@ func (c Config) validate() (Config, error) {
 		if len(c.Hosts) > 0 {
 			return c, errors.New("server: hosts are for the own certificate and mean nothing to a given one")
 		}
-		c.CAFile = orDefault(c.CAFile, c.CertFile)
+		c.CAFile = cmp.Or(c.CAFile, c.CertFile)
 		return c, nil
 	}
 	if c.Disk == nil {
 		return c, errors.New("server: the own certificate authority needs the data folder's file system")
 	}
-	c.CAFile = orDefault(c.CAFile, filepath.Join(c.DataDir, filepath.FromSlash(caCertFile)))
+	for _, name := range c.Hosts {
+		if net.ParseIP(name) == nil && (name == "" || strings.ContainsAny(name, "/:* \t\r\n")) {
+			return c, errors.New("server: each host is a DNS name or an IP address, without scheme, port or wildcard")
+		}
+	}
+	c.CAFile = cmp.Or(c.CAFile, filepath.Join(c.DataDir, filepath.FromSlash(caCertFile)))
 	c.Hosts = certificateHosts(host, c.Hosts)
 	return c, nil
 }

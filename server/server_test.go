@@ -176,6 +176,7 @@ func TestConfigIsValidated(t *testing.T) {
 		"no disk":                func(c *server.Config) { c.Disk = nil },
 		"certificate, no key":    func(c *server.Config) { c.CertFile = "x" },
 		"hosts of a given cert":  func(c *server.Config) { c.CertFile, c.KeyFile, c.Hosts = "x", "y", []string{"z"} },
+		"host with a port":       func(c *server.Config) { c.Hosts = []string{"kms.example.org:443"} },
 		"negative limit":         func(c *server.Config) { c.Limits.Connections = -1 },
 		"rate without burst":     func(c *server.Config) { c.Limits.FailedTotal = server.Rate{PerSecond: 1, Keys: 1} },
 		"absent certificate":     func(c *server.Config) { c.CertFile, c.KeyFile = "/nonexistent/c", "/nonexistent/k" },

@@ -1,0 +1,216 @@
+package client_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/haven-health/haven/client"
+)
+
+const keyDocument = `{"key_id":"0190","arn":"arn:aws:kms:us-east-1:000000000000:key/0190","alias":"alias/a","type":"data",` +
+	`"spec":"SYMMETRIC_DEFAULT","key_usage":"ENCRYPT_DECRYPT","purpose":"Patient data encryption","state":"active","version":2,` +
+	`"versions":2,"rotation_days":90,"grace_days":30,"expires_at":"2026-06-01T00:00:00Z","next_rotation_at":"2026-05-25T00:00:00Z",` +
+	`"created_at":"2026-03-03T00:00:00Z","created_by":"p","wrapped_by":"0180@1","tags":{"a":"b"},"enabled":true,` +
+	`"previous_version":1,"use_count":7,"a_member_of_a_newer_server":1}`
+
+func keyWant() *client.Key {
+	return &client.Key{
+		KeyID: "0190", ARN: "arn:aws:kms:us-east-1:000000000000:key/0190", Alias: "alias/a", Type: client.Data,
+		Spec: "SYMMETRIC_DEFAULT", KeyUsage: "ENCRYPT_DECRYPT", Purpose: "Patient data encryption", State: client.Active,
+		Version: 2, Versions: 2, PreviousVersion: 1, RotationDays: 90, GraceDays: 30,
+		CreatedAt: time.Date(2026, 3, 3, 0, 0, 0, 0, time.UTC), CreatedBy: "p",
+		ExpiresAt:      time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC),
+		NextRotationAt: time.Date(2026, 5, 25, 0, 0, 0, 0, time.UTC),
+		UseCount:       7, WrappedBy: "0180@1", Tags: map[string]string{"a": "b"}, Enabled: true,
+	}
+}
+
+// TestWire walks every operation: its route, its request and its answer, byte for byte.
+func TestWire(t *testing.T) {
+	never, no := 0, false
+	kv := map[string]string{"patient": "17"}
+	cases := []struct {
+		operation, request, answer string
+		mutates                    bool
+		call                       func(context.Context, *client.Client) (any, error)
+		want                       any
+	}{
+		{"create-key", `{"purpose":"P","type":"data","rotation_days":0,"alias":"alias/a","tags":{"a":"b"}}`, keyDocument, true,
+			func(ctx context.Context, c *client.Client) (any, error) {
+				return c.CreateKey(ctx, client.CreateKeyRequest{Purpose: "P", Type: client.Data, RotationDays: &never, Alias: "alias/a", Tags: map[string]string{"a": "b"}})
+			}, keyWant()},
+		{"describe-key", `{"key":"k@2"}`, keyDocument, false,
+			func(ctx context.Context, c *client.Client) (any, error) { return c.DescribeKey(ctx, "k@2") }, keyWant()},
+		{"list-keys", `{"type":"data","limit":1,"cursor":"c"}`, `{"keys":[` + keyDocument + `],"next_cursor":"d"}`, false,
+			func(ctx context.Context, c *client.Client) (any, error) {
+				return c.ListKeys(ctx, client.ListKeysRequest{Type: client.Data, Limit: 1, Cursor: "c"})
+			}, &client.KeyPage{Keys: []client.Key{*keyWant()}, NextCursor: "d"}},
+		{"list-key-versions", `{"key":"k"}`, `{"versions":[{"key_id":"k","version":1,"state":"rotating","created_at":"2026-03-03T00:00:00Z"}]}`, false,
+			func(ctx context.Context, c *client.Client) (any, error) {
+				return c.ListKeyVersions(ctx, client.ListKeyVersionsRequest{Key: "k"})
+			}, &client.VersionPage{Versions: []client.Version{{KeyID: "k", Version: 1, State: client.Rotating, CreatedAt: keyWant().CreatedAt}}}},
+		{"update-key", `{"key":"k","purpose":"P","grace_days":0}`, keyDocument, true,
+			func(ctx context.Context, c *client.Client) (any, error) {
+				return c.UpdateKey(ctx, client.UpdateKeyRequest{Key: "k", Purpose: "P", GraceDays: &never})
+			}, keyWant()},
+		{"rotate-key", `{"key":"k"}`, keyDocument, true,
+			func(ctx context.Context, c *client.Client) (any, error) { return c.RotateKey(ctx, "k") }, keyWant()},
+		{"enable-key", `{"key":"k"}`, keyDocument, true,
+			func(ctx context.Context, c *client.Client) (any, error) { return c.EnableKey(ctx, "k") }, keyWant()},
+		{"disable-key", `{"key":"k"}`, keyDocument, true,
+			func(ctx context.Context, c *client.Client) (any, error) { return c.DisableKey(ctx, "k") }, keyWant()},
+		{"deprecate-version", `{"key":"k@1"}`, keyDocument, true,
+			func(ctx context.Context, c *client.Client) (any, error) { return c.DeprecateVersion(ctx, "k@1") }, keyWant()},
+		{"mark-compromised", `{"key":"k@1","reason":"lost","new_primary":false}`, keyDocument, true,
+			func(ctx context.Context, c *client.Client) (any, error) {
+				return c.MarkCompromised(ctx, client.MarkCompromisedRequest{Key: "k@1", Reason: "lost", NewPrimary: &no})
+			}, keyWant()},
+		{"schedule-key-deletion", `{"key":"k","days":7}`, keyDocument, true,
+			func(ctx context.Context, c *client.Client) (any, error) {
+				return c.ScheduleKeyDeletion(ctx, client.ScheduleKeyDeletionRequest{Key: "k", Days: 7})
+			}, keyWant()},
+		{"cancel-key-deletion", `{"key":"k"}`, keyDocument, true,
+			func(ctx context.Context, c *client.Client) (any, error) { return c.CancelKeyDeletion(ctx, "k") }, keyWant()},
+		{"encrypt", `{"key":"k","plaintext":"aGk=","context":{"patient":"17"}}`, `{"ciphertext":"AQI=","key_id":"k","version":3}`, false,
+			func(ctx context.Context, c *client.Client) (any, error) {
+				return c.Encrypt(ctx, client.EncryptRequest{Key: "k", Plaintext: []byte("hi"), Context: kv})
+			}, &client.EncryptResponse{Ciphertext: []byte{1, 2}, KeyID: "k", Version: 3}},
+		{"decrypt", `{"ciphertext":"AQI=","context":{"patient":"17"}}`, `{"plaintext":"aGk=","key_id":"k","version":3}`, false,
+			func(ctx context.Context, c *client.Client) (any, error) {
+				return c.Decrypt(ctx, client.DecryptRequest{Ciphertext: []byte{1, 2}, Context: kv})
+			}, &client.DecryptResponse{Plaintext: []byte("hi"), KeyID: "k", Version: 3}},
+		{"generate-data-key", `{"key":"k","bytes":16,"plaintext":false}`, `{"ciphertext":"AQI=","key_id":"k","version":3}`, false,
+			func(ctx context.Context, c *client.Client) (any, error) {
+				return c.GenerateDataKey(ctx, client.GenerateDataKeyRequest{Key: "k", Bytes: 16, Plaintext: &no})
+			}, &client.GenerateDataKeyResponse{Ciphertext: []byte{1, 2}, KeyID: "k", Version: 3}},
+		{"generate-random", `{"bytes":2}`, `{"plaintext":"aGk="}`, false,
+			func(ctx context.Context, c *client.Client) (any, error) { return c.GenerateRandom(ctx, 2) }, client.Sensitive("hi")},
+		{"batch", `{"items":[{"op":"encrypt","key":"k","plaintext":"aGk="},{"op":"decrypt","ciphertext":"AQI="},{"op":"generate-data-key","key":"k"}]}`,
+			`{"items":[{"ciphertext":"AQI=","key_id":"k","version":3},{"error":{"code":"invalid_ciphertext","detail":"no"}},{"plaintext":"aGk=","ciphertext":"AQI=","key_id":"k","version":3}]}`, false,
+			func(ctx context.Context, c *client.Client) (any, error) {
+				return c.Batch(ctx, []client.BatchItem{
+					{Encrypt: &client.EncryptRequest{Key: "k", Plaintext: []byte("hi")}},
+					{Decrypt: &client.DecryptRequest{Ciphertext: []byte{1, 2}}},
+					{GenerateDataKey: &client.GenerateDataKeyRequest{Key: "k"}},
+				})
+			}, []client.BatchResult{
+				{Encrypt: &client.EncryptResponse{Ciphertext: []byte{1, 2}, KeyID: "k", Version: 3}},
+				{Err: &client.Error{Operation: "decrypt", Code: client.InvalidCiphertext, Detail: "no"}},
+				{GenerateDataKey: &client.GenerateDataKeyResponse{Plaintext: []byte("hi"), Ciphertext: []byte{1, 2}, KeyID: "k", Version: 3}},
+			}},
+	}
+	for _, tc := range cases {
+		t.Run(tc.operation, func(t *testing.T) {
+			s := newContract(t, okay(tc.answer))
+			got, err := tc.call(t.Context(), s.client(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !reflect.DeepEqual(got, tc.want) {
+				t.Errorf("answer %#v, want %#v", got, tc.want)
+			}
+			sent := s.arrived()[0]
+			if sent.method != "POST" || sent.path != "/v1/"+tc.operation || sent.body != tc.request {
+				t.Errorf("sent %s %s %s,\nwant %s", sent.method, sent.path, sent.body, tc.request)
+			}
+			if sent.header.Get("Authorization") != "Bearer "+token || sent.header.Get("Content-Type") != "application/json" ||
+				(sent.header.Get("Idempotency-Key") != "") != tc.mutates {
+				t.Errorf("headers %v", sent.header)
+			}
+		})
+	}
+}
+
+func TestErrorsAreTyped(t *testing.T) {
+	s := newContract(t, problem(403, "access_denied"))
+	_, err := s.client(t).DescribeKey(t.Context(), "k")
+	if !errors.Is(err, client.AccessDenied) || errors.Is(err, client.NotFound) {
+		t.Errorf("codes do not match: %v", err)
+	}
+	want := &client.Error{Operation: "describe-key", Code: client.AccessDenied, Detail: "do this", RequestID: "r-1", DecisionID: "d-1", Status: 403}
+	if e, ok := errors.AsType[*client.Error](err); !ok || *e != *want {
+		t.Errorf("got %#v, want %#v", err, want)
+	}
+	if got := err.Error(); got != "describe-key: access_denied: do this (request r-1)" {
+		t.Error(got)
+	}
+}
+
+func TestUnexpectedAnswers(t *testing.T) {
+	const canary = "canary-9"
+	for name, a := range map[string]answer{
+		"not a problem document": {status: 403, header: map[string]string{"Content-Type": "text/html"}, body: canary},
+		"empty problem":          {status: 403, header: map[string]string{"Content-Type": "application/problem+json"}, body: "{}"},
+		"redirect":               {status: 302, header: map[string]string{"Location": "https://localhost:1/" + canary}},
+		"no JSON":                okay(canary),
+		"twice the same name":    okay(`{"key_id":"` + canary + `","key_id":"b"}`),
+		"invalid UTF-8":          okay("{\"key_id\":\"" + canary + "\xff\"}"),
+		"more after the answer":  okay(`{} "` + canary + `"`),
+		"wrong type":             okay(`{"version":"` + canary + `"}`),
+		"over the limit":         okay(`{"key_id":"` + strings.Repeat("x", 16<<20) + `"}`),
+		"no content":             {status: 204},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newContract(t, a)
+			_, err := s.client(t).DescribeKey(t.Context(), "k")
+			if !errors.Is(err, client.UnexpectedAnswer) {
+				t.Errorf("got %v", err)
+			}
+			if err != nil && strings.Contains(err.Error(), canary) {
+				t.Errorf("the error quotes the answer: %v", err)
+			}
+			if n := len(s.arrived()); n != 1 {
+				t.Errorf("%d tries", n)
+			}
+		})
+	}
+}
+
+func TestBatchIsChecked(t *testing.T) {
+	s := newContract(t, okay(`{"items":[]}`))
+	c := s.client(t)
+	for name, item := range map[string]client.BatchItem{
+		"nothing set": {}, "two set": {Encrypt: &client.EncryptRequest{}, Decrypt: &client.DecryptRequest{}},
+	} {
+		if _, err := c.Batch(t.Context(), []client.BatchItem{item}); err == nil || len(s.arrived()) != 0 {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	item := client.BatchItem{Encrypt: &client.EncryptRequest{Key: "k"}}
+	if _, err := c.Batch(t.Context(), []client.BatchItem{item}); !errors.Is(err, client.UnexpectedAnswer) {
+		t.Errorf("fewer answers than items: %v", err)
+	}
+	s.answerWith(okay(`{"items":[7]}`))
+	results, err := c.Batch(t.Context(), []client.BatchItem{item})
+	if err != nil || len(results) != 1 || !errors.Is(results[0].Err, client.UnexpectedAnswer) || results[0].Encrypt != nil {
+		t.Errorf("an answer that is no object: %v %v", results, err)
+	}
+}
+
+func TestSecretsDoNotPrint(t *testing.T) {
+	const canary = "canary"
+	var out strings.Builder
+	values := []any{client.Token(canary), client.Sensitive(canary), client.Config{Token: canary},
+		&client.DecryptResponse{Plaintext: []byte(canary)}, client.EncryptRequest{Plaintext: []byte(canary)}}
+	for _, v := range values {
+		fmt.Fprintf(&out, "%v %+v %#v %s %q %x %d\n", v, v, v, v, v, v, v)
+		slog.New(slog.NewJSONHandler(&out, nil)).Info("x", "v", fmt.Sprint(v))
+		slog.New(slog.NewTextHandler(&out, nil)).Info("x", "v", v)
+	}
+	for _, shown := range []string{canary, "63616e617279", "99 97 110"} {
+		if strings.Contains(out.String(), shown) {
+			t.Errorf("%q is shown in\n%s", shown, &out)
+		}
+	}
+	plain := client.Sensitive(canary)
+	plain.Wipe()
+	if string(plain) != "\x00\x00\x00\x00\x00\x00" {
+		t.Error("not wiped")
+	}
+}

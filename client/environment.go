@@ -1,0 +1,69 @@
+package client
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/go-json-experiment/json"
+)
+
+// FromEnvironment makes a client from HAVEN_ENDPOINT, HAVEN_CA and HAVEN_TOKEN, or from the ready
+// file of the data folder HAVEN_DATA; of both, the single variables win.
+func FromEnvironment() (*Client, error) {
+	cfg, err := ConfigFrom(os.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	return New(cfg)
+}
+
+// ConfigFrom is the configuration that [FromEnvironment] uses, from any source of variables. With
+// HAVEN_ENDPOINT the ready file is used only for what is missing when it is of the same endpoint:
+// a token is never sent to another server than it came from.
+func ConfigFrom(getenv func(string) string) (Config, error) {
+	cfg := Config{Endpoint: getenv("HAVEN_ENDPOINT"), CAFile: getenv("HAVEN_CA"), Token: Token(getenv("HAVEN_TOKEN"))}
+	data := getenv("HAVEN_DATA")
+	if data == "" {
+		if cfg.Endpoint == "" {
+			return Config{}, errors.New("client: set HAVEN_DATA to a server's data folder, or HAVEN_ENDPOINT, HAVEN_CA and HAVEN_TOKEN")
+		}
+		return cfg, nil
+	}
+	ready, err := ConfigFromReady(filepath.Join(data, "ready.json"))
+	if err != nil {
+		return Config{}, err
+	}
+	if cfg.Endpoint != "" && cfg.Endpoint != ready.Endpoint {
+		return cfg, nil
+	}
+	cfg.Endpoint = ready.Endpoint
+	cfg.CAFile = cmp.Or(cfg.CAFile, ready.CAFile)
+	cfg.Token = cmp.Or(cfg.Token, ready.Token)
+	return cfg, nil
+}
+
+// maxReadyFile bounds a ready file.
+const maxReadyFile = 64 << 10
+
+// ConfigFromReady reads a server's ready file. Its token is empty unless the server is one for
+// development.
+func ConfigFromReady(name string) (Config, error) {
+	data, err := readBounded(name, maxReadyFile)
+	if err != nil {
+		return Config{}, fmt.Errorf("client: ready file; is the server running? %w", err)
+	}
+	defer clear(data)
+	var ready struct {
+		Endpoint string `json:"endpoint"`
+		CAFile   string `json:"ca_file"`
+		Token    Token  `json:"token"`
+	}
+	if err := json.Unmarshal(data, &ready); err != nil {
+		// Without the decoder's words, which may quote the file.
+		return Config{}, fmt.Errorf("client: %s is not a ready file", name)
+	}
+	return Config{Endpoint: ready.Endpoint, CAFile: ready.CAFile, Token: ready.Token}, nil
+}

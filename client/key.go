@@ -1,0 +1,164 @@
+package client
+
+import (
+	"context"
+	"time"
+)
+
+// KeyType is what a key may do.
+type KeyType string
+
+// The types.
+const (
+	Master    KeyType = "master"    // wraps other keys
+	Data      KeyType = "data"      // encrypts data at rest
+	Signing   KeyType = "signing"   // signs
+	Transport KeyType = "transport" // protects data in transit
+)
+
+// State is a version's place in its life.
+type State string
+
+// The states.
+const (
+	Pending     State = "pending"     // made, not in use yet
+	Active      State = "active"      // the primary
+	Rotating    State = "rotating"    // replaced, still valid until its grace period ends
+	Deprecated  State = "deprecated"  // decrypts and verifies only
+	Expired     State = "expired"     // out of use; restorable until its deletion date
+	Compromised State = "compromised" // revoked for good
+	Destroyed   State = "destroyed"   // its material is gone
+)
+
+// Key is the key document.
+type Key struct {
+	KeyID    string  `json:"key_id"`
+	ARN      string  `json:"arn"`
+	Alias    string  `json:"alias,omitzero"`
+	Type     KeyType `json:"type"`
+	Spec     string  `json:"spec"`
+	KeyUsage string  `json:"key_usage"`
+	Purpose  string  `json:"purpose"`
+
+	// State and Version are those of the primary; zero when the key has none, as after the
+	// compromise of the whole key. Versions is how many there are.
+	State    State  `json:"state,omitzero"`
+	Version  uint32 `json:"version,omitzero"`
+	Versions uint32 `json:"versions"`
+	// PreviousVersion is set by RotateKey: the version that was replaced.
+	PreviousVersion uint32 `json:"previous_version,omitzero"`
+
+	// Periods in days; 0 is never.
+	RotationDays int `json:"rotation_days"`
+	GraceDays    int `json:"grace_days"`
+	LifetimeDays int `json:"lifetime_days,omitzero"`
+
+	CreatedAt      time.Time `json:"created_at"`
+	CreatedBy      string    `json:"created_by"`
+	ExpiresAt      time.Time `json:"expires_at,omitzero"`       // zero: does not expire
+	NextRotationAt time.Time `json:"next_rotation_at,omitzero"` // zero: none planned
+	DeletionDate   time.Time `json:"deletion_date,omitzero"`    // zero: none planned
+	LastUsedAt     time.Time `json:"last_used_at,omitzero"`
+	UseCount       uint64    `json:"use_count,omitzero"`
+
+	// WrappedBy is the master version that wraps the primary, as KEY@N.
+	WrappedBy string            `json:"wrapped_by,omitzero"`
+	Tags      map[string]string `json:"tags,omitzero"`
+	Enabled   bool              `json:"enabled"`
+}
+
+// Version is one version of a key.
+type Version struct {
+	KeyID          string    `json:"key_id"`
+	Version        uint32    `json:"version"`
+	State          State     `json:"state"`
+	CreatedAt      time.Time `json:"created_at"`
+	ExpiresAt      time.Time `json:"expires_at,omitzero"`
+	GraceEndsAt    time.Time `json:"grace_ends_at,omitzero"`
+	LifetimeEndsAt time.Time `json:"lifetime_ends_at,omitzero"`
+	DeletionDate   time.Time `json:"deletion_date,omitzero"`
+	WasCompromised bool      `json:"was_compromised,omitzero"`
+	WrappedBy      string    `json:"wrapped_by,omitzero"`
+}
+
+// CreateKeyRequest says what key to create. Purpose and Type are required.
+type CreateKeyRequest struct {
+	Purpose  string  `json:"purpose"`
+	Type     KeyType `json:"type"`
+	Spec     string  `json:"spec,omitzero"`      // empty: the type's default
+	KeyUsage string  `json:"key_usage,omitzero"` // empty: the spec's default
+	// Periods in days: nil takes the type's default, 0 is never.
+	RotationDays *int              `json:"rotation_days,omitzero"`
+	GraceDays    *int              `json:"grace_days,omitzero"`
+	LifetimeDays *int              `json:"lifetime_days,omitzero"`
+	Alias        string            `json:"alias,omitzero"` // "alias/NAME"
+	Tags         map[string]string `json:"tags,omitzero"`
+	Master       string            `json:"master,omitzero"`  // the wrapping key; empty: alias/haven-master
+	Custody      string            `json:"custody,omitzero"` // empty: local
+}
+
+// CreateKey creates a key with its first version.
+func (c *Client) CreateKey(ctx context.Context, request CreateKeyRequest) (*Key, error) {
+	return call[CreateKeyRequest, Key](ctx, c, operation{"create-key", true}, request)
+}
+
+// keyRequest is the request of the operations that need a key alone.
+type keyRequest struct {
+	Key string `json:"key"`
+}
+
+// DescribeKey returns a key's document. A key is named, here and everywhere, by id, ARN, alias or
+// alias ARN, each with @N for one version.
+func (c *Client) DescribeKey(ctx context.Context, key string) (*Key, error) {
+	return call[keyRequest, Key](ctx, c, operation{name: "describe-key"}, keyRequest{key})
+}
+
+// ListKeysRequest asks for a page. All fields are optional.
+type ListKeysRequest struct {
+	Type   KeyType `json:"type,omitzero"`
+	Limit  int     `json:"limit,omitzero"`
+	Cursor string  `json:"cursor,omitzero"` // NextCursor of the page before
+}
+
+// KeyPage is a page of keys, newest first; NextCursor is empty at the end.
+type KeyPage struct {
+	Keys       []Key  `json:"keys"`
+	NextCursor string `json:"next_cursor,omitzero"`
+}
+
+// ListKeys returns a page of the keys the caller may see.
+func (c *Client) ListKeys(ctx context.Context, request ListKeysRequest) (*KeyPage, error) {
+	return call[ListKeysRequest, KeyPage](ctx, c, operation{name: "list-keys"}, request)
+}
+
+// ListKeyVersionsRequest asks for a page of one key's versions. Key is required.
+type ListKeyVersionsRequest struct {
+	Key    string `json:"key"`
+	Limit  int    `json:"limit,omitzero"`
+	Cursor string `json:"cursor,omitzero"`
+}
+
+// VersionPage is a page of versions, newest first; NextCursor is empty at the end.
+type VersionPage struct {
+	Versions   []Version `json:"versions"`
+	NextCursor string    `json:"next_cursor,omitzero"`
+}
+
+// ListKeyVersions returns a page of a key's versions.
+func (c *Client) ListKeyVersions(ctx context.Context, request ListKeyVersionsRequest) (*VersionPage, error) {
+	return call[ListKeyVersionsRequest, VersionPage](ctx, c, operation{name: "list-key-versions"}, request)
+}
+
+// UpdateKeyRequest changes what is set of it; Key is required. In the periods nil leaves what is.
+type UpdateKeyRequest struct {
+	Key          string `json:"key"`
+	Purpose      string `json:"purpose,omitzero"`
+	RotationDays *int   `json:"rotation_days,omitzero"`
+	GraceDays    *int   `json:"grace_days,omitzero"`
+	LifetimeDays *int   `json:"lifetime_days,omitzero"`
+}
+
+// UpdateKey changes a key's purpose or schedule.
+func (c *Client) UpdateKey(ctx context.Context, request UpdateKeyRequest) (*Key, error) {
+	return call[UpdateKeyRequest, Key](ctx, c, operation{"update-key", true}, request)
+}
