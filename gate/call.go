@@ -183,6 +183,8 @@ type Call struct {
 	system bool
 	batch  bool
 	item   uint16
+	// unproven marks a call whose authentication failed: nothing can be done with it.
+	unproven bool
 
 	idempotency string
 	body        [32]byte

@@ -198,6 +198,9 @@ func (g *Gate) unresolved(c *Call, err error) error {
 }
 
 func (g *Gate) permit(c *Call, resource string) error {
+	if c.unproven {
+		return &Error{Code: Unauthenticated}
+	}
 	if c.system || c.op.Permission == "" { // of a batch each item needs its own
 		return nil
 	}

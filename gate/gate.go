@@ -172,20 +172,30 @@ func (g *Gate) LowSpace() bool { return g.view.store.Limits().LowSpace }
 
 // Begin notes the epoch, then proves who calls. The epoch comes first: a change that returns
 // later than this is met by the operation. It returns an error matching Unauthenticated, which
-// was counted, when the proof proves nobody; then there is no call to refuse or do.
+// was counted, when the proof proves nobody. The call is returned with an error too, for its
+// request id; it cannot be done then.
 func (g *Gate) Begin(ctx context.Context, op *Operation, proof Proof) (*Call, error) {
 	c := &Call{op: op, proof: proof}
 	var err error
 	if c.request, err = NewID(g.view.Now(), g.random); err != nil {
-		return nil, err
+		c.unproven = true
+		return c, err
 	}
 	if err := g.authenticate(ctx, c); err != nil {
 		if errors.Is(err, Unauthenticated) {
 			g.stranger(c)
 		}
-		return nil, g.logged(c, err)
+		c.unproven = true
+		return c, g.logged(c, err)
 	}
 	return c, nil
+}
+
+// Limit counts a call that was over its principal's rate, as calls that prove nobody are counted:
+// one record tells of many. It returns the error to answer.
+func (g *Gate) Limit(c *Call) error {
+	g.stranger(c)
+	return Errorf(RateLimited, "too many calls; slow down and try again")
 }
 
 func (g *Gate) authenticate(ctx context.Context, c *Call) error {

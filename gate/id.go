@@ -29,9 +29,10 @@ func NewID(now time.Time, random io.Reader) (ID, error) {
 func (id ID) IsZero() bool { return id == ID{} }
 
 // String returns the usual form, 8-4-4-4-12 lower-case hexadecimal digits.
-func (id ID) String() string { return string(id.appendText(make([]byte, 0, 36))) }
+func (id ID) String() string { return string(id.Append(make([]byte, 0, 36))) }
 
-func (id ID) appendText(b []byte) []byte {
+// Append appends the form String gives.
+func (id ID) Append(b []byte) []byte {
 	for i, group := range [...][2]int{{0, 4}, {4, 6}, {6, 8}, {8, 10}, {10, 16}} {
 		if i > 0 {
 			b = append(b, '-')
@@ -42,7 +43,7 @@ func (id ID) appendText(b []byte) []byte {
 }
 
 // MarshalText implements encoding.TextMarshaler.
-func (id ID) MarshalText() ([]byte, error) { return id.appendText(nil), nil }
+func (id ID) MarshalText() ([]byte, error) { return id.Append(nil), nil }
 
 // UnmarshalText implements encoding.TextUnmarshaler; it takes the form String gives, no other.
 func (id *ID) UnmarshalText(text []byte) error {

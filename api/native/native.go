@@ -1,0 +1,186 @@
+// Package native is Haven's own API over HTTP: POST /v1/<operation> with one JSON object, each
+// route a row of the gate's table, described by OpenAPI at /v1/openapi.json.
+//
+// It guarantees that a request is authenticated before its body is read; that what is decoded is
+// exactly what was sent: no name twice or in another case, no invalid UTF-8, nothing unknown, nothing
+// after it; that every answer carries the id of its record; and that no byte of an answer leaves
+// before that record is durable. It never authorizes, never writes a record itself, and never puts
+// a value that was sent into an error.
+package native
+
+import (
+	"errors"
+	"io"
+	"math"
+	"mime"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/haven-health/haven/gate"
+	"github.com/haven-health/haven/internal/secret"
+	"github.com/haven-health/haven/keys"
+)
+
+// Config is what the API stands on. Gate and Keys are required.
+type Config struct {
+	Gate *gate.Gate
+	Keys *keys.Manager
+	// Allow tells whether a principal may call now, and if not after how long; nil: always.
+	Allow func(principal string) (retryAfter time.Duration, ok bool)
+	// Version is the release as OpenAPI tells it.
+	Version string
+}
+
+// Header names.
+const (
+	requestIDHeader   = "Haven-Request-Id"
+	idempotencyHeader = "Idempotency-Key"
+)
+
+// handler serves the API.
+type handler struct {
+	cfg     Config
+	routes  map[string]*route
+	openAPI []byte
+}
+
+// New returns the API's handler: /v1/… and nothing else.
+func New(cfg Config) http.Handler {
+	h := &handler{cfg: cfg, routes: map[string]*route{}}
+	for _, r := range routes() {
+		h.routes[r.op.Name] = r
+	}
+	h.openAPI = describe(cfg.Version)
+	return h
+}
+
+// exchange is one request on its way.
+type exchange struct {
+	h    *handler
+	w    http.ResponseWriter
+	r    *http.Request
+	call *gate.Call
+	body []byte
+}
+
+// ServeHTTP implements http.Handler.
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	name, ok := strings.CutPrefix(r.URL.Path, "/v1/")
+	if ok && name == "openapi.json" && r.Method == http.MethodGet {
+		w.Header().Set("Content-Type", "application/json")
+		w.Write(h.openAPI)
+		return
+	}
+	route := h.routes[name]
+	if !ok || route == nil {
+		problem(w, "", gate.Errorf(gate.NotFound, "no such operation; /v1/openapi.json lists them"))
+		return
+	}
+	if r.Method != http.MethodPost && !(r.Method == http.MethodGet && route.op.Reads) {
+		w.Header().Set("Allow", route.methods())
+		problemStatus(w, "", http.StatusMethodNotAllowed, gate.Errorf(gate.InvalidRequest, "use %s for %s", route.methods(), route.op.Name))
+		return
+	}
+	x := &exchange{h: h, w: w, r: r}
+	x.serve(route)
+}
+
+func (x *exchange) serve(route *route) {
+	call, err := x.h.cfg.Gate.Begin(x.r.Context(), route.op, proof(x.r))
+	x.call = call
+	x.w.Header().Set(requestIDHeader, call.Request().String())
+	if err != nil {
+		x.fail(err)
+		return
+	}
+	if x.h.cfg.Allow != nil {
+		if after, ok := x.h.cfg.Allow(call.Principal().ID.String()); !ok {
+			x.w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(after.Seconds()))))
+			x.fail(x.h.cfg.Gate.Limit(call))
+			return
+		}
+	}
+	if err := x.read(route.op); err != nil {
+		x.fail(x.h.cfg.Gate.Refuse(x.r.Context(), call, err))
+		return
+	}
+	answer, err := route.serve(x)
+	if err != nil {
+		x.fail(err)
+		return
+	}
+	x.w.Header()["Content-Type"] = jsonType
+	x.w.Write(answer)
+}
+
+var jsonType = []string{"application/json"}
+
+// refuse records that a request could not be understood.
+func (x *exchange) refuse(err error) error {
+	return x.h.cfg.Gate.Refuse(x.r.Context(), x.call, err)
+}
+
+func (x *exchange) fail(err error) { problem(x.w, x.call.Request().String(), err) }
+
+// read reads the body, within the operation's limit, and the idempotency key.
+func (x *exchange) read(op *gate.Operation) error {
+	if x.r.Method == http.MethodGet {
+		return nil
+	}
+	if t := x.r.Header["Content-Type"]; len(t) > 0 && t[0] != "application/json" {
+		if media, _, err := mime.ParseMediaType(t[0]); err != nil || media != "application/json" {
+			return gate.Errorf(gate.InvalidRequest, "send Content-Type: application/json")
+		}
+	}
+	if x.r.ContentLength > op.BodyLimit {
+		return tooLarge(op)
+	}
+	var err error
+	if n := x.r.ContentLength; n > 0 {
+		x.body = make([]byte, n)
+		_, err = io.ReadFull(x.r.Body, x.body)
+	} else {
+		x.body, err = io.ReadAll(io.LimitReader(x.r.Body, op.BodyLimit+1))
+	}
+	if err != nil {
+		return gate.Errorf(gate.InvalidRequest, "the body ended before it was whole")
+	}
+	if int64(len(x.body)) > op.BodyLimit {
+		return tooLarge(op)
+	}
+	if key := x.r.Header[idempotencyHeader]; len(key) > 0 && op.Mutates {
+		if len(key) > 1 {
+			return gate.Errorf(gate.InvalidRequest, "more than one Idempotency-Key")
+		}
+		return x.call.Idempotent(key[0], hashOf(x.body))
+	}
+	return nil
+}
+
+func tooLarge(op *gate.Operation) error {
+	return gate.Errorf(gate.TooLarge, "a body of %s is at most %d bytes", op.Name, op.BodyLimit)
+}
+
+// proof takes from a request what it shows of who sends it.
+func proof(r *http.Request) gate.Proof {
+	p := gate.Proof{UserAgent: r.UserAgent()}
+	if from, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
+		p.Source = from.Addr().Unmap()
+	}
+	if auth := r.Header["Authorization"]; len(auth) == 1 && len(auth[0]) > 7 && strings.EqualFold(auth[0][:7], "Bearer ") {
+		p.Bearer = secret.New([]byte(auth[0][7:]))
+	}
+	return p
+}
+
+// problem answers an error as RFC 9457 problem details.
+func problem(w http.ResponseWriter, requestID string, err error) {
+	var e *gate.Error
+	if !errors.As(err, &e) {
+		e = gate.Errorf(gate.Internal, "Haven failed; the request id leads to the reason in its log")
+	}
+	problemStatus(w, requestID, statusOf(e.Code), e)
+}

@@ -1,0 +1,113 @@
+package native
+
+import (
+	"context"
+	"net/http"
+	"reflect"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/haven-health/haven/gate"
+	"github.com/haven-health/haven/keys"
+)
+
+// route is an operation of the table as this API serves it.
+type route struct {
+	op *gate.Operation
+	// serve decodes the exchange's request, does it, and returns the encoded answer.
+	serve func(*exchange) ([]byte, error)
+	// request and answer are the types that OpenAPI describes.
+	request, answer reflect.Type
+}
+
+func (r *route) methods() string {
+	if r.op.Reads {
+		return "GET, POST"
+	}
+	return http.MethodPost
+}
+
+// routes lists every operation that has a route.
+func routes() []*route {
+	return []*route{
+		of(gate.CreateKey, (*keys.Manager).CreateKey),
+		of(gate.DescribeKey, (*keys.Manager).DescribeKey),
+		of(gate.ListKeys, (*keys.Manager).ListKeys),
+		of(gate.ListKeyVersions, (*keys.Manager).ListKeyVersions),
+		of(gate.UpdateKey, (*keys.Manager).UpdateKey),
+		of(gate.RotateKey, (*keys.Manager).RotateKey),
+		of(gate.EnableKey, (*keys.Manager).EnableKey),
+		of(gate.DisableKey, (*keys.Manager).DisableKey),
+		of(gate.DeprecateVersion, (*keys.Manager).DeprecateVersion),
+		of(gate.MarkCompromised, (*keys.Manager).MarkCompromised),
+		of(gate.ScheduleKeyDeletion, (*keys.Manager).ScheduleKeyDeletion),
+		of(gate.CancelKeyDeletion, (*keys.Manager).CancelKeyDeletion),
+		of(gate.GenerateRandom, (*keys.Manager).GenerateRandom),
+		hot[EncryptBody, EncryptedBody](gate.Encrypt, (*exchange).encrypt),
+		hot[DecryptBody, DecryptedBody](gate.Decrypt, (*exchange).decrypt),
+		hot[DataKeyBody, DataKeyAnswerBody](gate.GenerateDataKey, (*exchange).dataKey),
+		hot[BatchBody, BatchAnswerBody](gate.Batch, (*exchange).batch),
+		{op: gate.AcceptClock, serve: (*exchange).acceptClock, request: reflect.TypeFor[Empty](), answer: reflect.TypeFor[Empty]()},
+	}
+}
+
+// Empty is a request or answer with nothing in it.
+type Empty struct{}
+
+// strict refuses what two readers could read as two requests: names twice (the library's rule),
+// names in another case, unknown names, invalid UTF-8.
+var strict = json.JoinOptions(json.RejectUnknownMembers(true), json.MatchCaseInsensitiveNames(false), jsontext.AllowDuplicateNames(false), jsontext.AllowInvalidUTF8(false))
+
+// of makes the route of an operation whose request and answer are the domain's own types.
+func of[Req, Answer any](op *gate.Operation, do func(*keys.Manager, context.Context, *gate.Call, Req) (*Answer, error)) *route {
+	return &route{
+		op: op, request: reflect.TypeFor[Req](), answer: reflect.TypeFor[Answer](),
+		serve: func(x *exchange) ([]byte, error) {
+			var req Req
+			if err := x.decode(&req); err != nil {
+				return nil, x.refuse(err)
+			}
+			answer, err := do(x.h.cfg.Keys, x.r.Context(), x.call, req)
+			if err != nil {
+				return nil, err
+			}
+			return json.Marshal(answer, json.Deterministic(true))
+		},
+	}
+}
+
+// hot makes the route of an operation that has a codec of its own; the types are what it reads and
+// writes, for OpenAPI and for the tests that compare the two.
+func hot[Req, Answer any](op *gate.Operation, serve func(*exchange) ([]byte, error)) *route {
+	return &route{op: op, serve: serve, request: reflect.TypeFor[Req](), answer: reflect.TypeFor[Answer]()}
+}
+
+// decode reads the request: a JSON object, or a GET's query.
+func (x *exchange) decode(req any) error {
+	body := x.body
+	if x.r.Method == http.MethodGet {
+		var err error
+		if body, err = fromQuery(x.r.URL.RawQuery, reflect.TypeOf(req).Elem()); err != nil {
+			return err
+		}
+	}
+	return decode(body, req)
+}
+
+func decode(body []byte, req any) error {
+	if jsontext.Value(body).Kind() != '{' {
+		return gate.Errorf(gate.InvalidRequest, "the body must be a JSON object")
+	}
+	if err := json.Unmarshal(body, req, strict); err != nil {
+		return malformed(err)
+	}
+	return nil
+}
+
+func (x *exchange) acceptClock() ([]byte, error) {
+	if err := x.decode(&Empty{}); err != nil {
+		return nil, x.refuse(err)
+	}
+	return []byte("{}"), x.h.cfg.Gate.Accept(x.r.Context(), x.call)
+}
