@@ -26,7 +26,6 @@ const (
 	// The rest are reasons of transitions only.
 	ReasonActive             Reason = "active"               // not possible while active
 	ReasonPrimary            Reason = "primary"              // not possible with the primary
-	ReasonEnabled            Reason = "enabled"              // the key is not what the operation undoes
 	ReasonNotPendingDeletion Reason = "not_pending_deletion" // nothing to cancel
 	ReasonNotDue             Reason = "not_due"              // its date has not come
 	ReasonWraps              Reason = "still_wraps"          // other keys are wrapped by it

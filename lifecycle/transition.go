@@ -245,19 +245,18 @@ func SetLifetime(k Key, v Version, now time.Time) (Version, error) {
 
 // allowKey asks the table about the key alone.
 func allowKey(op Operation, k Key) error {
-	status := k.Status()
-	if table.Moves[op].Key.Has(status) {
+	allowed, status := table.Moves[op].Key, k.Status()
+	switch {
+	case allowed.Has(status):
 		return nil
-	}
-	switch status {
-	case Gone:
+	case status == Gone:
 		return &Refusal{Reason: ReasonDestroyed}
-	case PendingDeletion:
+	case status == PendingDeletion:
 		return &Refusal{Reason: ReasonPendingDeletion}
-	case Disabled:
-		return &Refusal{Reason: ReasonDisabled}
+	case allowed.Has(PendingDeletion):
+		return &Refusal{Reason: ReasonNotPendingDeletion}
 	}
-	return &Refusal{Reason: ReasonNotPendingDeletion}
+	return &Refusal{Reason: ReasonDisabled}
 }
 
 // allow asks the table about the key and a version by what is recorded of it.

@@ -119,6 +119,7 @@ func testContended(s *suite) {
 	s.commit(s.build.Batch(1, []store.Change{Put(0, 0, it)}))
 	s.conflicts(s.build.Batch(2, []store.Change{Put(0, 1, it), Put(1, 1, it)}, it.Ref), 1)
 	s.conflicts(s.build.Batch(2, []store.Change{Delete(0, 1, it.Ref), Put(1, 1, it)}, it.Ref), 1)
+	s.conflicts(s.build.Batch(2, []store.Change{Delete(0, 1, it.Ref), Put(1, 2, it)}, it.Ref), 1)
 }
 
 func testMoved(s *suite) {
