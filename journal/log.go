@@ -223,8 +223,8 @@ func (l *Log) Reserve(n int) error {
 }
 
 // roll begins the next segment, with room for n bytes of frames. The current one is synced. The
-// header becomes durable with the first frame: one without the other is an empty segment, or a
-// segment whose header is written again when the log is opened.
+// header is durable before the segment is used: from then on the one before may be archived and
+// its file used again, and this header is all that leads from the archive to the new frames.
 func (l *Log) roll(n int64) error {
 	l.prepare.Lock()
 	defer l.prepare.Unlock()
@@ -239,10 +239,13 @@ func (l *Log) roll(n int64) error {
 	if _, err := s.file.WriteAt(appendSegmentHeader(nil, s.number, &l.state), 0); err != nil {
 		return fmt.Errorf("journal: begin segment %d: %w", s.number, err)
 	}
+	if err := s.file.Sync(); err != nil {
+		return fmt.Errorf("journal: begin segment %d: %w", s.number, err)
+	}
 	fault.Point("journal:after-header")
 	l.mu.Lock()
 	s.start, s.end, s.marks = l.state, segmentHeader, nil
-	l.live, l.cur, l.spare, l.dirty = append(l.live, s), s, nil, true
+	l.live, l.cur, l.spare = append(l.live, s), s, nil
 	l.mu.Unlock()
 	l.spawn()
 	return nil

@@ -191,5 +191,6 @@ func (l *Log) listArchive() error {
 		}
 		l.archived = append(l.archived, a)
 	}
-	return nil
+	// What a killed process renamed last may not be durable yet, and its source is about to go.
+	return l.syncFolder(l.cfg.Archive)
 }

@@ -78,17 +78,37 @@ func (l *Log) openSegments(begin *State) error {
 	if newest < 0 {
 		return l.create(begin)
 	}
-	for i := newest - 1; i >= 0; i-- {
-		s, err := l.openSegment(numbers[i])
-		if err != nil {
-			if s != nil {
-				err = errors.Join(err, s.file.Close())
-			}
-			return err
-		}
-		l.live = append([]*segment{s}, l.live...)
+	if err := l.openFull(numbers[:newest]); err != nil {
+		return err
 	}
 	return l.linkSegments()
+}
+
+// openFull opens the segments before the newest that are not archived yet. Files of those that are
+// were about to be used again, or are names that a power cut brought back: they go.
+func (l *Log) openFull(numbers []uint64) error {
+	archived := map[uint64]bool{}
+	for _, a := range l.archived {
+		archived[a.number] = true
+	}
+	var full []*segment
+	for _, n := range numbers {
+		if archived[n] {
+			if err := l.cfg.FS.Remove(l.liveName(n)); err != nil {
+				return fmt.Errorf("journal: remove segment %d: %w", n, err)
+			}
+			continue
+		}
+		s, err := l.openSegment(n)
+		if s != nil {
+			full = append(full, s)
+			l.live = append(full, l.cur) // so that Close finds it
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // dropSpare removes a spare that is not the next segment: two were made, or one came back.
@@ -221,13 +241,6 @@ func (l *Log) recover(missing func(uint64) ([]byte, error)) error {
 		if err := l.walk(); err != nil {
 			return err
 		}
-		adopted, err := l.adopt()
-		if err != nil {
-			return err
-		}
-		if adopted {
-			continue
-		}
 		data, err := missing(l.state.Position)
 		if err != nil {
 			return err
@@ -267,26 +280,6 @@ func (l *Log) walk() error {
 		}
 		l.written(s, int64(len(data)), &f.Header)
 	}
-}
-
-// adopt takes the spare for the current segment when its first frame continues the log: then only
-// its header was lost.
-func (l *Log) adopt() (bool, error) {
-	if l.spare == nil || l.spare.number != l.cur.number+1 {
-		return false, nil
-	}
-	r := frameReader{file: l.spare.file, off: segmentHeader, end: l.spare.size}
-	state := l.state
-	if _, _, err := r.follow(&state); err != nil {
-		if errors.Is(err, disk.ErrFailed) || errors.Is(err, ErrVersion) {
-			return false, fmt.Errorf("journal: segment %d: %w", l.spare.number, err)
-		}
-		return false, nil
-	}
-	if err := l.cur.file.Sync(); err != nil {
-		return false, fmt.Errorf("journal: segment %d: %w", l.cur.number, err)
-	}
-	return true, l.roll(0)
 }
 
 // refuseGap looks for whole frames of later records behind the end. They were written after what

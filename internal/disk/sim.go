@@ -419,6 +419,16 @@ func (s *Sim) PowerCut(rng *rand.Rand) {
 	s.restart(nodes)
 }
 
+// Kill ends the process that uses the disk, without a power cut: what was written stays readable,
+// synced or not, also what a failed sync lost. Files opened before are dead, locks are free, the
+// hook and CutPowerAt are forgotten.
+func (s *Sim) Kill() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.locks, s.off, s.cutAt, s.hook = map[string]bool{}, false, 0, nil
+	s.life++
+}
+
 // nameSurvival chooses how unsynced names survive: all, none, a prefix, or each by itself.
 func nameSurvival(rng *rand.Rand, n int) func(int) bool {
 	switch rng.IntN(4) {

@@ -107,7 +107,7 @@ func (s *Store) commitChanges(b *store.Batch, f *journal.Frame) error {
 		return s.die(err)
 	}
 	fault.Point("embedded:after-segment-write")
-	s.advance(b) // now the journal can be read up to it
+	s.advance(b)                             // now the journal can be read up to it
 	if err := s.db.files.err(); err != nil { // a checkpoint failed, of which SQLite says nothing
 		return s.die(err)
 	}

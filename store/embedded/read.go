@@ -157,11 +157,13 @@ func successor(prefix []byte) []byte {
 	return next
 }
 
+const dueListing = `SELECT ` + columns + ` FROM item WHERE due <= ? ORDER BY due, key LIMIT ?`
+
 // Due implements [store.Store].
 func (s *Store) Due(ctx context.Context, before int64, limit int) ([]store.Item, error) {
 	var items []store.Item
 	err := s.ask(ctx, func(d *database) error {
-		return d.rows(`SELECT `+columns+` FROM item WHERE due <= ? ORDER BY due, key LIMIT ?`, func(row *sqlite3.Stmt) error {
+		return d.rows(dueListing, func(row *sqlite3.Stmt) error {
 			it, err := readItem(row)
 			items = append(items, it)
 			return err

@@ -1,0 +1,29 @@
+package embedded
+
+import "github.com/ncruces/go-sqlite3"
+
+// Checkpoint has SQLite move its log into the database now, as it does by itself when the log is
+// long.
+func (s *Store) Checkpoint() error {
+	s.db.Lock()
+	defer s.db.Unlock()
+	return s.db.exec(`PRAGMA wal_checkpoint(PASSIVE)`)
+}
+
+// Plan returns how SQLite would answer a listing: the details of its query plan.
+func (s *Store) Plan(which, order int) (plan string, err error) {
+	return s.plan(listings[which][order])
+}
+
+// PlanDue returns how SQLite would answer Due.
+func (s *Store) PlanDue() (string, error) { return s.plan(dueListing) }
+
+func (s *Store) plan(sql string) (plan string, err error) {
+	s.db.Lock()
+	defer s.db.Unlock()
+	err = s.db.rows(`EXPLAIN QUERY PLAN `+sql, func(row *sqlite3.Stmt) error {
+		plan += row.ColumnText(3) + "\n"
+		return nil
+	})
+	return plan, err
+}
