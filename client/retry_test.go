@@ -63,6 +63,22 @@ func TestCallsEndAfterThreeTries(t *testing.T) {
 	}
 }
 
+// On a connection used before, net/http would send the call again by itself, beside the budget.
+func TestResetOfAPooledConnectionCountsAsATry(t *testing.T) {
+	s := newContract(t, okay(`{}`))
+	c := s.client(t)
+	if _, err := c.RotateKey(t.Context(), "k"); err != nil {
+		t.Fatal(err)
+	}
+	s.answerWith(answer{reset: true})
+	if _, err := c.RotateKey(t.Context(), "k"); err == nil {
+		t.Error("no error")
+	}
+	if tries, pauses := len(s.arrived()), len(s.pauses); tries != 3 || pauses != 2 {
+		t.Errorf("%d tries with %d pauses, want 3 with 2", tries, pauses)
+	}
+}
+
 func TestIdempotencyKeys(t *testing.T) {
 	s := newContract(t, okay(`{}`))
 	c := s.client(t)

@@ -22,6 +22,7 @@ func TestPanicEndsOneRequest(t *testing.T) {
 		switch r.URL.Path {
 		case "/early":
 			w.Header().Set("Content-Length", "3")
+			w.Header().Set("Content-Encoding", "br")
 			w.Header().Set("Haven-Request-Id", "r-1")
 			panic(canary)
 		case "/late":
@@ -38,7 +39,7 @@ func TestPanicEndsOneRequest(t *testing.T) {
 	body := string(must(io.ReadAll(answer.Body)))
 	answer.Body.Close()
 	if answer.StatusCode != 500 || answer.Header.Get("Content-Type") != "application/problem+json" ||
-		answer.Header.Get("Haven-Request-Id") != "r-1" || !strings.Contains(body, `"code":"internal"`) {
+		answer.Header.Get("Content-Encoding") != "" || answer.Header.Get("Haven-Request-Id") != "r-1" || !strings.Contains(body, `"code":"internal"`) {
 		t.Errorf("%s %v %s", answer.Status, answer.Header, body)
 	}
 	if answer, err := client.Get(f.Endpoint() + "/late"); err == nil {

@@ -226,4 +226,13 @@ func TestFloodOverAllAddressesHoldsBackThoseWhoFailed(t *testing.T) {
 			t.Errorf("call %d: %d, want %d", i+1, status, want)
 		}
 	}
+	// An address that has not failed gets its chance: the answer is the handler's.
+	elsewhere := f.client(t)
+	dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}
+	elsewhere.Transport.(*http.Transport).DialContext = dialer.DialContext
+	for i, want := range []int{401, 429} {
+		if status, _ := get(t, elsewhere, f.Endpoint()+"/"); status != want {
+			t.Errorf("call %d from elsewhere: %d, want %d", i+1, status, want)
+		}
+	}
 }

@@ -19,4 +19,5 @@ func ProtectProcess(log *slog.Logger) Protection {
 
 func openFilesLimit() (limit int, known bool) { return 0, false }
 
+// privateSocket leaves it to the data folder, which is 0700.
 func privateSocket(_, _ string, _ syscall.RawConn) error { return nil }

@@ -85,9 +85,6 @@ func openUnsealSocket(s *Server) (*unsealSocket, error) {
 	if err != nil {
 		return nil, fmt.Errorf("server: unseal socket: %w", err)
 	}
-	if err := os.Chmod(path, 0o600); err != nil {
-		return nil, errors.Join(fmt.Errorf("server: unseal socket: %w", err), listener.Close())
-	}
 	u := &unsealSocket{server: s, listener: netutil.LimitListener(listener, maxUnsealConnections), rate: rate}
 	u.http = &http.Server{
 		Handler:           u,
