@@ -187,7 +187,8 @@ func (d *database) change(c *store.Change) (bool, error) {
 	switch {
 	case fault.Mutant("blind-write") && !c.Delete:
 		sql = `INSERT INTO item VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT(key) DO
-			UPDATE SET rev=?2, inc=?3, n=?4, due=?5, i0=?6, i1=?7, i2=?8, i3=?9, mac=?10, body=?11`
+			UPDATE SET rev=?2, inc=?3, n=?4, due=?5, i0=?6, i1=?7, i2=?8, i3=?9, mac=?10, body=?11
+			WHERE ?12 IS NULL OR TRUE`
 	case c.Delete:
 		sql = `DELETE FROM item WHERE key = ?1 AND rev = ?2`
 	case c.Expected == 0:

@@ -51,6 +51,9 @@ func (v *fileSystem) Open(name string, flags vfs.OpenFlag) (vfs.File, vfs.OpenFl
 	if made {
 		f, err = v.disk.Create(name)
 	}
+	if errors.Is(err, disk.ErrNoSpace) {
+		return nil, flags, vfs.SystemError(err, sqlite3.FULL)
+	}
 	if err != nil {
 		return nil, flags, vfs.SystemError(v.fail(err), sqlite3.CANTOPEN)
 	}

@@ -87,7 +87,7 @@ func (w *world) commit(b *store.Batch) error {
 	switch {
 	case err == nil:
 		w.accept(b)
-	case !errors.Is(err, store.ErrNoSpace):
+	case !errors.Is(err, store.ErrNoSpace) && w.tried == nil:
 		w.tried = b
 	}
 	return err
