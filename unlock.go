@@ -280,7 +280,7 @@ func (u under) Unwrap(_ context.Context, s seal.Sealed) (secret.Bytes, error) {
 
 // alarms counts what an operator must look at.
 type alarms struct {
-	items atomic.Uint64
+	items, findings atomic.Uint64
 }
 
 func (a *alarms) tampered(store.Ref) { a.items.Add(1) }

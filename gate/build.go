@@ -2,6 +2,7 @@ package gate
 
 import (
 	"io"
+	"slices"
 
 	"github.com/haven-health/haven/internal/fault"
 	"github.com/haven-health/haven/journal"
@@ -13,36 +14,88 @@ import (
 // later in the same batch meets them. undo takes that back if nothing was written. A nil batch
 // says that no entry is left.
 func (s *sequencer) build(taken []*entry) (b *store.Batch, undo func(), err error) {
-	st := staging{
-		s:     s,
-		batch: &store.Batch{Seen: store.Head{Epoch: s.applied.get(), Position: s.head.Position, Chain: s.head.Chain}},
-		next:  s.applied.get(),
-		stops: s.view.stops.position(),
+	live := s.live(taken)
+	if len(live) == 0 {
+		return nil, nil, nil
 	}
-	st.next.N++
+	now := s.applied.get()
+	st := staging{
+		s: s, next: now, stops: s.view.stops.position(),
+		batch: &store.Batch{Seen: store.Head{Epoch: now, Position: s.head.Position, Chain: s.head.Chain}},
+	}
+	if slices.ContainsFunc(live, (*entry).touches) {
+		st.next.N++
+	}
 	s.staged = s.access
 	s.builder.Reset()
-	live := 0
-	for _, e := range taken {
-		if e.moved {
-			continue
+	for op, e := range live {
+		if e.err = st.add(op, e); e.err != nil {
+			st.undo()
+			return s.build(taken) // without it: every entry that failed has an error
 		}
-		if s.stale(e) {
-			e.moved = true
-			continue
-		}
-		if err := st.add(live, e); err != nil {
-			e.err = err
-			e.moved = true
-			continue
-		}
-		live++
-	}
-	if live == 0 {
-		return nil, nil, nil
 	}
 	b, err = st.finish()
 	return b, st.undo, err
+}
+
+// live returns the entries that are still to be made durable, marking those that must run again.
+// An entry counts the changes of those before it in the same batch, so that of two operations that
+// change one thing the second runs again.
+func (s *sequencer) live(taken []*entry) []*entry {
+	live := make([]*entry, 0, len(taken))
+	changed := map[print]bool{}
+	for _, e := range taken {
+		if e.moved || e.err != nil {
+			continue
+		}
+		if s.stale(e) || e.reads(changed) {
+			e.moved = true
+			continue
+		}
+		live = append(live, e)
+		if e.changes() {
+			e.eachTouched(func(ref store.Ref) { changed[s.view.recent.print(ref)] = true })
+		}
+	}
+	return live
+}
+
+// reads tells whether the entry used any of what was changed.
+func (e *entry) reads(changed map[print]bool) bool {
+	if e.reading == nil || len(changed) == 0 {
+		return false
+	}
+	return slices.ContainsFunc(e.reading.prints, func(p print) bool { return changed[p] })
+}
+
+// touches tells whether the entry moves the epoch.
+func (e *entry) touches() bool {
+	touched := false
+	if e.changes() {
+		e.eachTouched(func(store.Ref) { touched = true })
+	}
+	return touched
+}
+
+// eachTouched calls f with what the entry's changes touch: what alters or deletes an item, and
+// what inserts an access item or a stop, touches it; other inserts and housekeeping do not.
+func (e *entry) eachTouched(f func(store.Ref)) {
+	for i := range e.outcome.Changes {
+		c := &e.outcome.Changes[i]
+		if c.Ref.Kind == store.KindIdempotency || c.Before == nil && !decides(c.Ref.Kind) {
+			continue
+		}
+		if c.Before == nil && fault.Mutant("inserted-deny-does-not-bump") {
+			continue
+		}
+		f(c.Ref)
+		for _, ref := range c.Also {
+			f(ref)
+		}
+	}
+	for i := range e.outcome.Stops {
+		f(e.outcome.Stops[i].Ref)
+	}
 }
 
 // stale tells whether something the entry used was touched since it was read. It is asked always,
@@ -60,12 +113,11 @@ func (s *sequencer) stale(e *entry) bool {
 
 // staging is one batch in the making.
 type staging struct {
-	s       *sequencer
-	batch   *store.Batch
-	next    store.Epoch
-	touched []store.Ref
-	stops   stopPosition
-	undos   []func()
+	s     *sequencer
+	batch *store.Batch
+	next  store.Epoch // the epoch that the commit leads to
+	stops stopPosition
+	undos []func()
 }
 
 // add stages one entry as operation number op.
@@ -74,29 +126,28 @@ func (st *staging) add(op int, e *entry) error {
 		st.s.builder.Add(e.encoded, e.personal)
 		return nil
 	}
-	first := len(st.batch.Changes)
 	e.record.Changes = e.record.Changes[:0]
 	for i := range e.outcome.Changes {
 		st.change(op, e, &e.outcome.Changes[i])
 	}
-	stopsBefore := st.stops
 	for i := range e.outcome.Stops {
 		st.stop(op, e, &e.outcome.Stops[i])
 	}
 	encoded, err := journal.AppendRecord(st.s.scratch[:0], e.record)
 	if err != nil {
-		st.batch.Changes = st.batch.Changes[:first]
-		st.stops = stopsBefore
 		return &Error{Code: LimitExceeded, Detail: "the operation changes more than one record can tell", cause: err}
 	}
 	st.s.scratch = encoded
 	st.s.builder.Add(encoded, e.personal)
 	st.batch.Restricting = st.batch.Restricting || e.restrict
-	for i := range e.outcome.Changes {
-		st.touch(&e.outcome.Changes[i])
-	}
+	e.eachTouched(func(ref store.Ref) {
+		st.batch.Touched = append(st.batch.Touched, ref)
+		st.undos = append(st.undos, st.s.view.touch(ref, st.next.N))
+	})
 	for i := range e.outcome.Stops {
-		st.touchStop(&e.outcome.Stops[i])
+		if stop := &e.outcome.Stops[i]; !stop.Lift {
+			st.undos = append(st.undos, st.s.view.stops.apply(stop))
+		}
 	}
 	return nil
 }
@@ -143,54 +194,22 @@ func (st *staging) stop(op int, e *entry, stop *Stop) {
 	st.append(e, store.Change{Op: op, Item: item})
 }
 
-// touch makes a staged change known, and to the epoch where the rule asks for it: what alters or
-// deletes an item, and what inserts an access item, moves it; other inserts and housekeeping
-// do not.
-func (st *staging) touch(c *Change) {
-	if c.Ref.Kind == store.KindIdempotency || c.Before == nil && !decides(c.Ref.Kind) {
-		return
-	}
-	if c.Before == nil && fault.Mutant("inserted-deny-does-not-bump") {
-		return
-	}
-	for _, ref := range append([]store.Ref{c.Ref}, c.Also...) {
-		st.noteTouch(ref)
-	}
-}
-
-func (st *staging) noteTouch(ref store.Ref) {
-	st.touched = append(st.touched, ref)
-	st.undos = append(st.undos, st.s.view.touch(ref, st.next.N))
-}
-
-func (st *staging) touchStop(stop *Stop) {
-	st.noteTouch(stop.Ref)
-	if !stop.Lift {
-		st.undos = append(st.undos, st.s.view.stops.apply(stop))
-	}
-}
-
 func (st *staging) undo() {
 	for i := len(st.undos) - 1; i >= 0; i-- {
 		st.undos[i]()
 	}
 }
 
-// finish encodes the frame. Its epoch is the next only if something was touched.
+// finish encodes the frame.
 func (st *staging) finish() (*store.Batch, error) {
 	s, b := st.s, st.batch
 	if _, err := io.ReadFull(s.random, b.ID[:]); err != nil {
 		st.undo()
 		return nil, &Error{Code: Internal, Detail: "no randomness", cause: err}
 	}
-	after := b.Seen.Epoch
-	if len(st.touched) > 0 {
-		after = st.next
-		b.Touched = st.touched
-	}
 	h := journal.Header{
 		Changes: len(b.Changes) > 0, Position: b.Seen.Position, Time: s.frameTime(),
-		Incarnation: after.Incarnation, Epoch: after.N, Batch: b.ID, Before: b.Seen.Chain,
+		Incarnation: st.next.Incarnation, Epoch: st.next.N, Batch: b.ID, Before: b.Seen.Chain,
 	}
 	h.Guard = s.guard(&h, st.stops)
 	frame, err := s.builder.AppendFrame(s.frame[:0], &h)
@@ -200,7 +219,7 @@ func (st *staging) finish() (*store.Batch, error) {
 	}
 	s.frame = frame
 	b.Frame = frame
-	b.Next = store.Head{Epoch: after, Position: b.Seen.Position + uint64(s.builder.Count()), Chain: h.After}
+	b.Next = store.Head{Epoch: st.next, Position: b.Seen.Position + uint64(s.builder.Count()), Chain: h.After}
 	s.stops = st.stops
 	return b, nil
 }

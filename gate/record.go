@@ -62,7 +62,6 @@ var advice = map[lifecycle.Reason]string{
 	lifecycle.ReasonRotateFirst:        "is at the end of its cryptoperiod; rotate the key",
 	lifecycle.ReasonActive:             "is active; rotate the key first",
 	lifecycle.ReasonPrimary:            "is the primary; rotate the key first",
-	lifecycle.ReasonEnabled:            "is not disabled",
 	lifecycle.ReasonNotPendingDeletion: "is not pending deletion",
 	lifecycle.ReasonNotDue:             "is not due yet",
 	lifecycle.ReasonWraps:              "still wraps other keys; wrap them under another version first",

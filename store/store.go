@@ -50,6 +50,17 @@ func (k Kind) String() string {
 	return fmt.Sprintf("kind %d", uint8(k))
 }
 
+// Kinds returns every kind, ascending.
+func Kinds() []Kind {
+	var out []Kind
+	for k, name := range kindNames {
+		if name != "" {
+			out = append(out, Kind(k))
+		}
+	}
+	return out
+}
+
 // Ref names one item.
 type Ref struct {
 	Kind Kind
@@ -90,8 +101,7 @@ type Item struct {
 	Due int64
 	// Body is opaque.
 	Body []byte
-	// Epoch is the one its writer saw coming when it wrote this revision: the commit's own, or
-	// the one after it where the commit moved none. It is bound by MAC.
+	// Epoch is that of the head after the commit which wrote this revision.
 	Epoch Epoch
 	// MAC authenticates everything above. The store keeps it and cannot check it.
 	MAC [32]byte

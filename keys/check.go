@@ -1,0 +1,118 @@
+package keys
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/haven-health/haven/gate"
+	"github.com/haven-health/haven/lifecycle"
+	"github.com/haven-health/haven/store"
+)
+
+// Check looks at how the keys hang together: that every key has its primary, every version its key
+// and the master version that wraps it, every alias the key it names, and that no version wraps
+// itself or its master. It unwraps nothing.
+func (r *Ring) Check(ctx context.Context) ([]gate.Finding, error) {
+	var found []gate.Finding
+	for _, check := range []struct {
+		kind store.Kind
+		f    func(context.Context, *store.Item) (string, error)
+	}{{store.KindKey, r.checkKey}, {store.KindVersion, r.checkVersion}, {store.KindAlias, r.checkAlias}} {
+		q := store.Query{Kind: check.kind, Limit: store.MaxPage}
+		for more := true; more; {
+			page, err := r.cfg.View.List(ctx, q)
+			if err != nil {
+				return found, err
+			}
+			for i := range page.Items {
+				what, err := check.f(ctx, &page.Items[i])
+				if err != nil {
+					return found, err
+				}
+				if what != "" {
+					found = append(found, gate.Finding{Place: page.Items[i].Ref.String(), What: what})
+				}
+				q.After = page.Items[i].ID
+			}
+			more = page.More
+		}
+	}
+	return found, nil
+}
+
+func (r *Ring) exists(ctx context.Context, ref store.Ref) (bool, error) {
+	items, _, err := r.cfg.View.Get(ctx, ref)
+	return err == nil && items[0].Revision > 0, err
+}
+
+func (r *Ring) checkKey(ctx context.Context, item *store.Item) (string, error) {
+	b, err := decodeKey(item)
+	if err != nil {
+		return err.Error(), nil
+	}
+	if b.Life.Primary > b.Life.Versions {
+		return fmt.Sprintf("its primary %d is beyond its %d versions", b.Life.Primary, b.Life.Versions), nil
+	}
+	if b.Life.Primary == 0 {
+		return "", nil
+	}
+	items, _, err := r.cfg.View.Get(ctx, versionRef(versionID{idOf(item.ID), b.Life.Primary}))
+	if err != nil {
+		return "", err
+	}
+	if items[0].Revision == 0 {
+		return fmt.Sprintf("its primary, version %d, is missing", b.Life.Primary), nil
+	}
+	v, err := decodeVersion(&items[0])
+	if err != nil {
+		return err.Error(), nil
+	}
+	if v.Life.State != lifecycle.Active {
+		return fmt.Sprintf("its primary, version %d, is %s", b.Life.Primary, v.Life.State), nil
+	}
+	return "", nil
+}
+
+func (r *Ring) checkVersion(ctx context.Context, item *store.Item) (string, error) {
+	if len(item.ID) != 20 {
+		return "its id is not one of a version", nil
+	}
+	v, err := decodeVersion(item)
+	if err != nil {
+		return err.Error(), nil
+	}
+	id, n := idOf(item.ID), binary.BigEndian.Uint32([]byte(item.ID[16:]))
+	if n != v.Life.Number {
+		return fmt.Sprintf("it calls itself version %d", v.Life.Number), nil
+	}
+	if (len(v.wrapped) == 0) != (v.Life.State == lifecycle.Destroyed) {
+		return fmt.Sprintf("it is %s with %d bytes of material", v.Life.State, len(v.wrapped)), nil
+	}
+	if ok, err := r.exists(ctx, keyRef(id)); !ok {
+		return "its key is missing", err
+	}
+	if v.by.IsZero() {
+		return "", nil
+	}
+	if v.by == id {
+		return "it is wrapped by its own key", nil
+	}
+	if ok, err := r.exists(ctx, versionRef(versionID{v.by, v.byVer})); !ok {
+		return fmt.Sprintf("what wraps it, %s@%d, is missing", v.by, v.byVer), err
+	}
+	return "", nil
+}
+
+func (r *Ring) checkAlias(ctx context.Context, item *store.Item) (string, error) {
+	var b aliasBody
+	if err := json.Unmarshal(item.Body, &b); err != nil {
+		return "it cannot be read", nil
+	}
+	if ok, err := r.exists(ctx, keyRef(b.Key)); !ok {
+		return "the key it names is missing", err
+	}
+	return "", nil
+}
