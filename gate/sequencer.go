@@ -301,7 +301,7 @@ func (s *sequencer) durable(b *store.Batch, taken []*entry) {
 	s.access = s.staged
 	s.view.stops.advance(s.stops)
 	for _, e := range taken {
-		if e.moved || !e.changes() {
+		if e.moved || e.err != nil || !e.changes() {
 			continue
 		}
 		for i := range e.outcome.Stops {
@@ -319,7 +319,7 @@ func (s *sequencer) durable(b *store.Batch, taken []*entry) {
 func (s *sequencer) conflicted(taken []*entry, c *store.Conflict) {
 	live := 0
 	for _, e := range taken {
-		if e.moved {
+		if e.moved || e.err != nil {
 			continue
 		}
 		for _, op := range c.Ops {

@@ -7,6 +7,7 @@ package clock
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -20,12 +21,30 @@ type Clock interface {
 }
 
 // System is the machine's clock.
-func System() Clock { return systemClock{start: time.Now()} }
+func System() Clock { return &systemClock{start: time.Now()} }
 
-type systemClock struct{ start time.Time }
+// systemClock asks the system for suspended time at most once a second: the call costs ten times
+// what reading the clock does.
+type systemClock struct {
+	start     time.Time
+	asked     atomic.Int64 // when, as time since start
+	suspended atomic.Int64 // what was answered
+}
 
-func (systemClock) Wall() time.Time            { return time.Now().Round(0) }
-func (c systemClock) Monotonic() time.Duration { return time.Since(c.start) }
+// Wall implements [Clock].
+func (*systemClock) Wall() time.Time { return time.Now().Round(0) }
+
+// Monotonic implements [Clock]: time since the clock was made, with the time that the machine was
+// suspended, learned within a second of waking up.
+func (c *systemClock) Monotonic() time.Duration {
+	running := time.Since(c.start)
+	if asked := c.asked.Load(); running-time.Duration(asked) >= time.Second && c.asked.CompareAndSwap(asked, int64(running)) {
+		if now := int64(suspended()); now > c.suspended.Load() {
+			c.suspended.Store(now)
+		}
+	}
+	return running + time.Duration(c.suspended.Load())
+}
 
 // Manual is a clock that moves only when told to. Its zero value is not usable: see [NewManual].
 type Manual struct {
