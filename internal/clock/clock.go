@@ -21,14 +21,15 @@ type Clock interface {
 }
 
 // System is the machine's clock.
-func System() Clock { return &systemClock{start: time.Now()} }
+func System() Clock { return &systemClock{start: time.Now(), before: suspended()} }
 
 // systemClock asks the system for suspended time at most once a second: the call costs ten times
 // what reading the clock does.
 type systemClock struct {
 	start     time.Time
-	asked     atomic.Int64 // when, as time since start
-	suspended atomic.Int64 // what was answered
+	before    time.Duration // suspended before the clock was made
+	asked     atomic.Int64  // when, as time since start
+	suspended atomic.Int64  // what was answered
 }
 
 // Wall implements [Clock].
@@ -39,7 +40,7 @@ func (*systemClock) Wall() time.Time { return time.Now().Round(0) }
 func (c *systemClock) Monotonic() time.Duration {
 	running := time.Since(c.start)
 	if asked := c.asked.Load(); running-time.Duration(asked) >= time.Second && c.asked.CompareAndSwap(asked, int64(running)) {
-		if now := int64(suspended()); now > c.suspended.Load() {
+		if now := int64(suspended() - c.before); now > c.suspended.Load() {
 			c.suspended.Store(now)
 		}
 	}
