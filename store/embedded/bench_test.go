@@ -43,7 +43,7 @@ func newKey(op, n int) []store.Change {
 	key := storetest.Item(store.KindKey, string(id), string(bytes.Repeat(sum[:10], 30)))
 	key.Index[0] = "Patient data encryption"
 	version := storetest.Item(store.KindVersion, string(append(id, 0, 0, 0, 1)), string(bytes.Repeat(sum[:10], 25)))
-	version.Index[0] = string(sum[:16]) // the version that wraps it
+	version.Index[0] = "0123456789abcdef\x00\x00\x00\x01" // the master version that wraps it
 	version.Due = 1_700_000_000_000 + int64(n)
 	return []store.Change{storetest.Put(op, 0, key), storetest.Put(op, 0, version)}
 }

@@ -44,8 +44,11 @@ CREATE TABLE head(
 const pragmas = `
 PRAGMA locking_mode=EXCLUSIVE; PRAGMA temp_store=MEMORY; PRAGMA mmap_size=0; PRAGMA trusted_schema=OFF;
 PRAGMA cell_size_check=ON; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON;
-PRAGMA wal_autocheckpoint=1000; PRAGMA cache_size=-%d;
+PRAGMA wal_autocheckpoint=%d; PRAGMA cache_size=-%d;
 `
+
+// walFrame is what a page takes in the write-ahead log, in bytes.
+const walFrame = 4096 + 24
 
 // database is the one connection to SQLite. The lock is held for each question and each
 // transaction, so that every reader sees one snapshot.
@@ -61,7 +64,7 @@ type database struct {
 
 // openDatabase opens or makes the file.
 func openDatabase(cfg *Config) (*database, error) {
-	d := &database{files: &fileSystem{disk: cfg.FS}, stmts: map[string]*sqlite3.Stmt{}}
+	d := &database{files: &fileSystem{disk: cfg.FS, wal: cfg.WAL}, stmts: map[string]*sqlite3.Stmt{}}
 	d.name = fmt.Sprintf("haven-%p", d.files) // unique while it is registered
 	vfs.Register(d.name, d.files)
 	conn, err := sqlite3.OpenFlags("file:"+databaseName+"?vfs="+d.name,
@@ -72,7 +75,7 @@ func openDatabase(cfg *Config) (*database, error) {
 		return nil, fmt.Errorf("%s: %w", databaseName, err)
 	}
 	d.conn = conn
-	err = conn.Exec(fmt.Sprintf(pragmas, cfg.Cache>>10))
+	err = conn.Exec(fmt.Sprintf(pragmas, max(1, cfg.WAL/walFrame), cfg.Cache>>10))
 	if err == nil {
 		err = d.prepareSchema(cfg.Rand)
 	}

@@ -42,6 +42,7 @@ const (
 	DefaultReserve    = 64 << 20
 	DefaultKeptEpochs = 10_000
 	DefaultCache      = 32 << 20
+	DefaultWAL        = 8 << 20
 )
 
 // maxChanging is how many changing operations one transaction may carry: few enough that readers,
@@ -67,6 +68,10 @@ type Config struct {
 	KeptEpochs uint64
 	// Cache is the size in bytes of SQLite's page cache; 0 is [DefaultCache].
 	Cache int
+	// WAL is how long SQLite's write-ahead log gets, in bytes, before it is moved into the
+	// database; 0 is [DefaultWAL]. It is allocated ahead: a sync of a growing file costs thrice
+	// that of one which keeps its size.
+	WAL int64
 	// Spawn runs the journal's background work; nil is a goroutine for each. A test passes its
 	// own to decide when it happens.
 	Spawn func(func())
@@ -90,6 +95,9 @@ func (c *Config) defaults() error {
 	}
 	if c.Cache == 0 {
 		c.Cache = DefaultCache
+	}
+	if c.WAL == 0 {
+		c.WAL = DefaultWAL
 	}
 	return nil
 }

@@ -19,7 +19,7 @@ func TestConformance(t *testing.T) {
 		sim := disk.NewSim()
 		return storetest.Harness{Open: func() (store.Store, error) {
 			return embedded.Open(context.Background(), embedded.Config{
-				FS: sim, Rand: rand.Reader, SegmentSize: 16 << 10, LowSpace: -1, Reserve: -1,
+				FS: sim, Rand: rand.Reader, SegmentSize: 16 << 10, LowSpace: -1, Reserve: -1, WAL: 64 << 10,
 			})
 		}}
 	})
@@ -34,7 +34,7 @@ func TestConformanceOnDisk(t *testing.T) {
 		}
 		return storetest.Harness{Open: func() (store.Store, error) {
 			return embedded.Open(context.Background(), embedded.Config{
-				FS: fs, Rand: rand.Reader, SegmentSize: 1 << 20, LowSpace: -1, Reserve: 1 << 20,
+				FS: fs, Rand: rand.Reader, SegmentSize: 256 << 10, LowSpace: -1, Reserve: 64 << 10, WAL: 64 << 10,
 			})
 		}}
 	})

@@ -19,6 +19,7 @@ import (
 // SQLite's locks need no more than bookkeeping: the folder's lock keeps other processes out.
 type fileSystem struct {
 	disk disk.FS
+	wal  int64 // bytes to allocate for the write-ahead log
 
 	mu     sync.Mutex
 	failed error // the first failure: SQLite may forget it, the store must not
@@ -57,7 +58,17 @@ func (v *fileSystem) Open(name string, flags vfs.OpenFlag) (vfs.File, vfs.OpenFl
 	if err != nil {
 		return nil, flags, vfs.SystemError(v.fail(err), sqlite3.CANTOPEN)
 	}
-	return &databaseFile{fs: v, file: f, nameless: made}, flags, nil
+	if flags&vfs.OPEN_WAL != 0 {
+		// Zeros are an empty log. Without room it grows as it is written.
+		if err := f.Preallocate(v.wal); err != nil && !errors.Is(err, disk.ErrNoSpace) {
+			return nil, flags, vfs.SystemError(v.fail(errors.Join(err, f.Close())), sqlite3.CANTOPEN)
+		}
+	}
+	opened := &databaseFile{fs: v, file: f, nameless: made}
+	if flags&vfs.OPEN_WAL != 0 {
+		opened.run = make([]byte, 0, runLength)
+	}
+	return opened, flags, nil
 }
 
 // Delete implements [vfs.VFS].
@@ -103,10 +114,34 @@ type databaseFile struct {
 	file     disk.File
 	nameless bool // made, and its name not yet durable
 	lock     vfs.LockLevel
+
+	// run collects writes that follow each other, to be one write: SQLite appends to its log in
+	// small pieces, some hundred for a commit. They reach the file before anything is read, and
+	// before the sync, which tells what went wrong with them. Without capacity nothing is
+	// collected.
+	run   []byte
+	runAt int64
+}
+
+// runLength is how much a run collects, in bytes.
+const runLength = 256 << 10
+
+// flush writes the run.
+func (f *databaseFile) flush() error {
+	if len(f.run) == 0 {
+		return nil
+	}
+	run := f.run
+	f.run = f.run[:0]
+	_, err := f.write(run, f.runAt)
+	return err
 }
 
 // ReadAt implements [vfs.File]. The end of the file must be the bare io.EOF.
 func (f *databaseFile) ReadAt(p []byte, off int64) (int, error) {
+	if err := f.flush(); err != nil {
+		return 0, err
+	}
 	n, err := f.file.ReadAt(p, off)
 	if err != nil && err != io.EOF {
 		err = vfs.SystemError(f.fs.fail(err), sqlite3.IOERR_READ)
@@ -116,6 +151,22 @@ func (f *databaseFile) ReadAt(p []byte, off int64) (int, error) {
 
 // WriteAt implements [vfs.File].
 func (f *databaseFile) WriteAt(p []byte, off int64) (int, error) {
+	if f.runAt+int64(len(f.run)) != off || len(f.run)+len(p) > cap(f.run) {
+		if err := f.flush(); err != nil {
+			return 0, err
+		}
+	}
+	if len(p) > cap(f.run) {
+		return f.write(p, off)
+	}
+	if len(f.run) == 0 {
+		f.runAt = off
+	}
+	f.run = append(f.run, p...)
+	return len(p), nil
+}
+
+func (f *databaseFile) write(p []byte, off int64) (int, error) {
 	n, err := f.file.WriteAt(p, off)
 	if errors.Is(err, disk.ErrNoSpace) {
 		return n, vfs.SystemError(err, sqlite3.FULL)
@@ -125,11 +176,17 @@ func (f *databaseFile) WriteAt(p []byte, off int64) (int, error) {
 
 // Truncate implements [vfs.File].
 func (f *databaseFile) Truncate(size int64) error {
+	if err := f.flush(); err != nil {
+		return err
+	}
 	return vfs.SystemError(f.fs.fail(f.file.Truncate(size)), sqlite3.IOERR_TRUNCATE)
 }
 
 // Sync implements [vfs.File]. The first sync of a new file makes its name durable too.
 func (f *databaseFile) Sync(vfs.SyncFlag) error {
+	if err := f.flush(); err != nil {
+		return err
+	}
 	fault.Point("embedded:before-sync")
 	err := f.file.Sync()
 	if err != nil && fault.Mutant("retry-failed-sync") {
@@ -150,12 +207,15 @@ func (f *databaseFile) Sync(vfs.SyncFlag) error {
 
 // Size implements [vfs.File].
 func (f *databaseFile) Size() (int64, error) {
+	if err := f.flush(); err != nil {
+		return 0, err
+	}
 	size, err := f.file.Size()
 	return size, vfs.SystemError(f.fs.fail(err), sqlite3.IOERR_FSTAT)
 }
 
 // Close implements [vfs.File].
-func (f *databaseFile) Close() error { return f.file.Close() }
+func (f *databaseFile) Close() error { return errors.Join(f.flush(), f.file.Close()) }
 
 // Lock implements [vfs.File].
 func (f *databaseFile) Lock(lock vfs.LockLevel) error {

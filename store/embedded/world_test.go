@@ -36,8 +36,9 @@ func newWorld(seed uint64) *world {
 	w := &world{rng: rng, sim: disk.NewSim(), items: map[store.Ref]store.Item{}}
 	w.config = embedded.Config{
 		FS: w.sim, Rand: constant{}, SegmentSize: int64(2048 + 512*rng.IntN(16)), LowSpace: -1,
-		Reserve: int64(4096 * rng.IntN(3)), KeptEpochs: 5, Spawn: func(task func()) { w.tasks = append(w.tasks, task) },
+		Reserve: int64(4096 * rng.IntN(3)), KeptEpochs: 5, WAL: int64(4096 * rng.IntN(20)), Spawn: func(task func()) { w.tasks = append(w.tasks, task) },
 	}
+	w.config.WAL += 4096 // 0 would be the default
 	if w.config.Reserve == 0 {
 		w.config.Reserve = -1
 	}
