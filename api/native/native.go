@@ -112,7 +112,11 @@ func (x *exchange) serve(route *route) {
 		x.fail(err)
 		return
 	}
-	x.w.Header()["Content-Type"] = jsonType
+	header := x.w.Header()
+	header["Content-Type"] = jsonType
+	// Told, so that an answer of any length leaves in one write: without it net/http chunks what
+	// is over 2 KiB.
+	header["Content-Length"] = []string{strconv.Itoa(len(answer))}
 	x.w.Write(answer)
 }
 
