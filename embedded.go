@@ -16,8 +16,8 @@ import (
 // KeyFileName is the default seal in the data folder.
 const KeyFileName = "seal.key"
 
-// openEmbedded opens the data folder and, where no seal is configured, its key file, which a first
-// start makes. The key file is written before the store that it opens.
+// openEmbedded opens the data folder and, where no seal is configured, reads its key file if there
+// is one.
 func openEmbedded(ctx context.Context, cfg *Config) (store.Store, error) {
 	folder, err := disk.Dir(cfg.DataDir)
 	if err != nil {
@@ -30,27 +30,24 @@ func openEmbedded(ctx context.Context, cfg *Config) (store.Store, error) {
 	if len(cfg.Seals) > 0 {
 		return s, nil
 	}
-	file, err := keyFile(folder, cfg)
+	file, err := seal.ReadKeyFile(filepath.Join(cfg.DataDir, KeyFileName), cfg.Random)
+	if errors.Is(err, fs.ErrNotExist) {
+		return s, nil
+	}
 	if err != nil {
-		return nil, errors.Join(err, s.Close())
+		return nil, errors.Join(fmt.Errorf("haven: key file: %w", err), s.Close())
 	}
 	cfg.Seals = map[string]seal.Seal{seal.Daily: file}
 	return s, nil
 }
 
-// keyFile reads the default key file, or makes it when there is none.
-func keyFile(folder disk.FS, cfg *Config) (*seal.KeyFile, error) {
-	path := filepath.Join(cfg.DataDir, KeyFileName)
-	if _, err := folder.ReadFile(KeyFileName, 4096); errors.Is(err, fs.ErrNotExist) {
-		made, err := seal.NewKeyFile(cfg.Random)
-		if err != nil {
-			return nil, fmt.Errorf("haven: key file: %w", err)
-		}
-		if err := made.Write(path); err != nil {
-			return nil, fmt.Errorf("haven: key file: %w", err)
-		}
+// makeKeyFile makes the default key file. It is made for a new store alone: in the place of one
+// that was lost, another would only hide that. It is durable before the store that it opens.
+func makeKeyFile(cfg *Config) (*seal.KeyFile, error) {
+	file, err := seal.NewKeyFile(cfg.Random)
+	if err == nil {
+		err = file.Write(filepath.Join(cfg.DataDir, KeyFileName))
 	}
-	file, err := seal.ReadKeyFile(path, cfg.Random)
 	if err != nil {
 		return nil, fmt.Errorf("haven: key file: %w", err)
 	}

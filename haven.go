@@ -117,7 +117,7 @@ func Open(ctx context.Context, cfg Config) (*System, error) {
 	if locked.Initialized() {
 		s, err = locked.Unlock(ctx, locked.cfg.Seals, Attempts{})
 	} else {
-		s, err = locked.Initialize(ctx, locked.cfg.Seals, DefaultAdministrator)
+		s, err = locked.first(ctx)
 	}
 	if err != nil {
 		return nil, errors.Join(err, locked.Close())

@@ -21,6 +21,19 @@ func (f founder) Authenticate(context.Context, *gate.Reading, *gate.Proof) (gate
 	return f.principal, nil
 }
 
+// first initializes a new store with the seals of its Config or, where there are none, with a key
+// file made now.
+func (l *Locked) first(ctx context.Context) (*System, error) {
+	if len(l.cfg.Seals) == 0 && l.owned {
+		file, err := makeKeyFile(&l.cfg)
+		if err != nil {
+			return nil, err
+		}
+		l.cfg.Seals = map[string]seal.Seal{seal.Daily: file}
+	}
+	return l.Initialize(ctx, l.cfg.Seals, DefaultAdministrator)
+}
+
 // Initialize gives a new store its root key, sealed by each of seals under its slot's name, its
 // integrity key, an administrator of the given name with one bearer token, and the default master
 // key: all in one commit, so that a store is whole or new.

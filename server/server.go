@@ -126,6 +126,9 @@ func (s *Server) Endpoint() string {
 	return "https://" + net.JoinHostPort(host, fmt.Sprint(address.Port))
 }
 
+// CAFile is the path of the certificates that clients should trust.
+func (s *Server) CAFile() string { return s.cfg.CAFile }
+
 // Registry is the server's own metrics registry, for others to register theirs in. It is shown
 // at /metrics to whoever asks, so no label may hold a key's, a principal's or a caller's name.
 func (s *Server) Registry() *prometheus.Registry { return s.metrics.registry }

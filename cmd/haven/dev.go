@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/haven-health/haven"
+	"github.com/haven-health/haven/internal/disk"
+	"github.com/haven-health/haven/internal/secret"
+	"github.com/haven-health/haven/server"
+)
+
+// devTokenFile holds the administrator's token of a development store, in the clear: so that a
+// second start can show it again.
+const devTokenFile = "dev-token"
+
+const maxTokenFile = 1 << 10
+
+func (a *app) dev() *cobra.Command {
+	var flags config
+	c := &cobra.Command{
+		Use: "dev", Short: "A server to try things on and develop against", GroupID: groupServer,
+		Long: `A server to try things on and develop against, in ./haven-dev, which the first start makes.
+
+Not for production: the administrator's token lies in the clear in dev-token and in the ready
+file, and the key that opens the store lies beside it. For production see haven init and serve.
+
+Fields of --output json, one line once it answers: endpoint, ca_file, data, ready_file, token.`,
+		Example: `  haven dev
+  haven dev --data /tmp/try --listen 127.0.0.1:0 --ready-file /tmp/ready.json`,
+		Args: exactly(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			cfg := defaultConfig()
+			cfg.Listen, cfg.ReadyFile = flags.Listen, flags.ReadyFile
+			cfg.Log = logConfig{Format: "text", Level: "warn"}
+			if cfg.Data = a.variable("HAVEN_DATA"); cfg.Data == "" {
+				cfg.Data = "haven-dev"
+			}
+			var err error
+			if cfg.Data, err = filepath.Abs(cfg.Data); err != nil {
+				return err
+			}
+			return a.develop(c.Context(), cfg)
+		},
+	}
+	serverFlags(c, &flags)
+	return c
+}
+
+func (a *app) develop(ctx context.Context, cfg config) error {
+	log, err := a.logger(cfg.Log)
+	if err != nil {
+		return err
+	}
+	serve := cfg.serve()
+	serve.Log, serve.Version, serve.Initialize = log, thisBuild().Version, true
+	s, err := haven.NewServer(ctx, serve)
+	if err != nil {
+		return err
+	}
+	token, err := devToken(s, cfg.Data)
+	if err == nil {
+		err = a.developing(s, cfg, token)
+	}
+	if err != nil {
+		return errors.Join(err, s.Close())
+	}
+	return s.Run(ctx, server.Announcement{File: cfg.readyFile(), Token: token})
+}
+
+// devToken returns the administrator's token: of a store made just now, which it writes down, or
+// the one written down before.
+func devToken(s *haven.Server, folder string) (string, error) {
+	fs, err := disk.Dir(folder)
+	if err != nil {
+		return "", err
+	}
+	system, unlocked := s.System()
+	if !unlocked {
+		return "", fmt.Errorf("the key file in %s does not open the store: %w", folder, s.Locked())
+	}
+	if token, made := system.FirstToken(); made {
+		defer token.Destroy()
+		return string(secret.Expose(token)), writeDevToken(fs, secret.Expose(token))
+	}
+	b, err := fs.ReadFile(devTokenFile, maxTokenFile)
+	if errors.Is(err, os.ErrNotExist) {
+		return "", fmt.Errorf("the store in %s was not made by haven dev: use haven serve, or another folder with --data", folder)
+	}
+	return string(b), err
+}
+
+// writeDevToken makes the token as durable as the store that knows it.
+func writeDevToken(fs disk.FS, token []byte) error {
+	file, err := fs.Create(devTokenFile)
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteAt(token, 0)
+	return errors.Join(err, file.Sync(), file.Close(), fs.SyncDir("."))
+}
+
+// devAnswer is what dev prints.
+type devAnswer struct {
+	Endpoint  string `json:"endpoint"`
+	CAFile    string `json:"ca_file"`
+	Data      string `json:"data"`
+	ReadyFile string `json:"ready_file"`
+	Token     string `json:"token"`
+}
+
+func (a *app) developing(s *haven.Server, cfg config, token string) error {
+	out := devAnswer{s.Endpoint(), s.CAFile(), cfg.Data, cfg.readyFile(), token}
+	var t table
+	t.add("endpoint", out.Endpoint)
+	t.add("trust", out.CAFile)
+	t.add("token", out.Token)
+	t.add("store", out.Data)
+	t.add("ready file", out.ReadyFile)
+	if err := a.answer(out, &t); err != nil || a.output == "json" {
+		return err
+	}
+	fmt.Fprintf(a.stdout, devText, shellQuote(cfg.Data), out.Token, shellQuote(out.CAFile), out.Endpoint)
+	return nil
+}
+
+const devText = `
+NOT FOR PRODUCTION: token and key lie in the clear in the folder above. See haven init.
+
+In another terminal (haven is: go run ./cmd/haven):
+
+  export HAVEN_DATA=%[1]s
+  haven key create --type data --purpose "Patient data encryption" --alias alias/patients
+  echo 'penicillin: anaphylaxis' | haven encrypt --key alias/patients --context patient=7c1e --out allergy.enc
+  haven key rotate alias/patients
+  haven decrypt --context patient=7c1e --in allergy.enc
+
+Or without the command line:
+
+  curl --cacert %[3]s -H 'Authorization: Bearer %[2]s' %[4]s/v1/list-keys
+
+Ctrl-C stops it; the next haven dev finds everything again.
+`

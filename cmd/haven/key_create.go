@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/haven-health/haven/client"
+)
+
+func (a *app) keyCreate() *cobra.Command {
+	var req client.CreateKeyRequest
+	var kind string
+	var tags []string
+	var days periods
+	c := &cobra.Command{
+		Use: "create", Short: "Create a key",
+		Long: "Create a key with its first version, for one purpose: different data, different keys.\n\n" + keyFields,
+		Example: `  haven key create --type data --purpose "Patient data encryption" --alias alias/patients
+  haven key create --type data --purpose "Camp clinic exchange" --rotation-days 30 --tag site=camp-3`,
+		Args: exactly(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			var err error
+			if req.Tags, err = pairs("--tag", tags); err != nil {
+				return err
+			}
+			req.Type = client.KeyType(kind)
+			days.into(c, &req.RotationDays, &req.GraceDays, &req.LifetimeDays)
+			key, err := call(c.Context(), a, func(ctx context.Context, c *client.Client) (*client.Key, error) {
+				return c.CreateKey(ctx, req)
+			})
+			if err != nil {
+				return err
+			}
+			return a.answer(key, keyRows(key))
+		},
+	}
+	flags := c.Flags()
+	flags.StringVar(&req.Purpose, "purpose", "", "what the key is for (required)")
+	flags.StringVar(&kind, "type", "", "master, which wraps other keys, or data (required)")
+	flags.StringVar(&req.Spec, "spec", "", "its algorithm; empty: the type's default")
+	flags.StringVar(&req.Alias, "alias", "", "a name for it, alias/`NAME`")
+	flags.StringVar(&req.Master, "master", "", "the master `KEY` that wraps it; empty: alias/haven-master")
+	flags.StringArrayVar(&tags, "tag", nil, "a tag, `NAME=VALUE`; repeat for more")
+	days.flags(c)
+	required(c, "purpose", "type")
+	return c
+}
+
+func required(c *cobra.Command, names ...string) {
+	for _, name := range names {
+		if err := c.MarkFlagRequired(name); err != nil {
+			panic(err) // a flag that this file has not defined
+		}
+	}
+}
+
+// periods are a key's periods as flags; one that is not given keeps what is.
+type periods struct{ rotation, grace, lifetime int }
+
+func (p *periods) flags(c *cobra.Command) {
+	flags := c.Flags()
+	flags.IntVar(&p.rotation, "rotation-days", 0, "replace the primary after `N` days; 0: never")
+	flags.IntVar(&p.grace, "grace-days", 0, "how many `N` days old and new are both valid")
+	flags.IntVar(&p.lifetime, "lifetime-days", 0, "a version decrypts for `N` days from its creation; 0: always")
+}
+
+func (p *periods) into(c *cobra.Command, rotation, grace, lifetime **int) {
+	for name, set := range map[string]func(){
+		"rotation-days": func() { *rotation = &p.rotation },
+		"grace-days":    func() { *grace = &p.grace },
+		"lifetime-days": func() { *lifetime = &p.lifetime },
+	} {
+		if c.Flags().Changed(name) {
+			set()
+		}
+	}
+}

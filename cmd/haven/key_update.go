@@ -1,0 +1,31 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/haven-health/haven/client"
+)
+
+func (a *app) keyUpdate() *cobra.Command {
+	var req client.UpdateKeyRequest
+	var days periods
+	c := a.oneKey("update KEY", "Change a key's purpose or periods",
+		"Change a key's purpose or periods; what is not given stays.",
+		`  haven key update alias/patients --rotation-days 60`, nil)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		req.Key = args[0]
+		days.into(c, &req.RotationDays, &req.GraceDays, &req.LifetimeDays)
+		key, err := call(c.Context(), a, func(ctx context.Context, c *client.Client) (*client.Key, error) {
+			return c.UpdateKey(ctx, req)
+		})
+		if err != nil {
+			return err
+		}
+		return a.answer(key, keyRows(key))
+	}
+	c.Flags().StringVar(&req.Purpose, "purpose", "", "what the key is for")
+	days.flags(c)
+	return c
+}

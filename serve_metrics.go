@@ -1,0 +1,65 @@
+package haven
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/haven-health/haven/gate"
+)
+
+// register adds what is known of the system to the server's metrics. No label holds a name, so
+// the number of series is fixed and they tell nothing of keys or principals. While locked nothing
+// here is asked: package server answers no metrics then.
+func (s *Server) register(r *prometheus.Registry) {
+	for _, c := range []struct {
+		name, help string
+		read       func(gate.Counters) uint64
+	}{
+		{"haven_commits_total", "Batches that became durable.", func(c gate.Counters) uint64 { return c.Batches }},
+		{"haven_records_total", "Records that became durable: one for each operation.", func(c gate.Counters) uint64 { return c.Records }},
+		{"haven_refused_by_store_total", "Operations refused because the store did not take their record.", func(c gate.Counters) uint64 { return c.Refused }},
+		{"haven_reruns_total", "Operations run again because something they used had changed.", func(c gate.Counters) uint64 { return c.Reruns }},
+		{"haven_contended_total", "Operations given up because what they used changed again.", func(c gate.Counters) uint64 { return c.Contended }},
+		{"haven_unauthenticated_total", "Calls that proved nobody, and calls over their principal's rate.", func(c gate.Counters) uint64 { return c.Unauthenticated }},
+	} {
+		r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: c.name, Help: c.help},
+			s.counter(func(system *System) uint64 { return c.read(system.gate.Counters()) })))
+	}
+	r.MustRegister(
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "haven_tampered_items_total", Help: "Stored items that failed their check: look at each.",
+		}, s.counter(func(system *System) uint64 { return system.alarms.items.Load() })),
+		s.gauge("haven_store_low_space", "1 while only restricting operations are accepted for want of space.",
+			func(system *System) float64 { return one(system.gate.LowSpace()) }),
+		s.gauge("haven_store_failed", "1 once the storage failed; the process ends.",
+			func(*System) float64 { return one(s.stopped.Load()) }),
+		s.gauge("haven_clock_alarm", "1 while the wall clock is not believed: see accept-clock.",
+			func(system *System) float64 { return one(system.view.Time().Alarm()) }),
+		s.gauge("haven_seal_generation", "How many root keys the store has had.",
+			func(system *System) float64 { return float64(system.roots.Generation()) }),
+	)
+}
+
+func (s *Server) counter(read func(*System) uint64) func() float64 {
+	return func() float64 {
+		if system := s.system.Load(); system != nil {
+			return float64(read(system))
+		}
+		return 0
+	}
+}
+
+func (s *Server) gauge(name, help string, read func(*System) float64) prometheus.GaugeFunc {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 {
+		if system := s.system.Load(); system != nil {
+			return read(system)
+		}
+		return 0
+	})
+}
+
+func one(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
