@@ -272,7 +272,7 @@ func DecodeRecord(b []byte) (Record, error) {
 	r.Time = int64(binary.BigEndian.Uint64(b[7:]))
 	copy(r.Request[:], b[15:31])
 	copy(r.Principal[:], b[31:47])
-	rest, last := b[fixedLen:], byte(0)
+	rest, last, item := b[fixedLen:], byte(0), false
 	for len(rest) > 0 {
 		tag, value, after, err := cutField(rest)
 		if err != nil {
@@ -284,9 +284,9 @@ func DecodeRecord(b []byte) (Record, error) {
 		if err := r.setField(tag, value); err != nil {
 			return Record{}, err
 		}
-		rest, last = after, tag
+		rest, last, item = after, tag, item || tag == tagItem
 	}
-	if r.Flags&BatchItem != 0 && last < tagItem {
+	if r.Flags&BatchItem != 0 && !item {
 		return Record{}, malformed("batch item without its place")
 	}
 	if err := r.check(len(b)); err != nil {

@@ -195,3 +195,13 @@ func BenchmarkGet(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkOpen makes a new store.
+func BenchmarkOpen(b *testing.B) {
+	for b.Loop() {
+		s, _ := onDisk(b)
+		if err := s.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

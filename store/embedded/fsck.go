@@ -8,6 +8,7 @@ import (
 
 	"github.com/ncruces/go-sqlite3"
 
+	"github.com/haven-health/haven/journal"
 	"github.com/haven-health/haven/store"
 )
 
@@ -51,11 +52,11 @@ func (s *Store) Scrub(ctx context.Context) ([]Finding, error) {
 		return nil, err
 	}
 	verified, err := s.log.Verify(ctx)
-	if err = storeError(err); err != nil && !errors.Is(err, store.ErrCorrupt) {
-		return nil, s.check(err)
+	if errors.Is(err, journal.ErrMalformed) || errors.Is(err, journal.ErrVersion) {
+		return []Finding{{"journal", err.Error()}}, nil
 	}
 	if err != nil {
-		return []Finding{{"journal", err.Error()}}, nil
+		return nil, s.check(err)
 	}
 	found, err := s.compareOutbox(ctx)
 	if err != nil {
