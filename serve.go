@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/haven-health/haven/api/native"
 	"github.com/haven-health/haven/gate"
@@ -34,6 +36,8 @@ type ServeConfig struct {
 	// PrincipalRate bounds the calls of one principal. Zero: 10,000 a second, bursts of 20,000,
 	// 65,536 principals remembered: most of a machine, and not all of it from others.
 	PrincipalRate server.Rate
+	// ScrubEvery is how often everything stored is looked at. 0: DefaultScrub; negative: never.
+	ScrubEvery time.Duration
 	// Initialize makes a store when there is none, as Open does. False: that is an error.
 	Initialize bool
 	// Version is the release, as OpenAPI tells it. Optional.
@@ -192,6 +196,9 @@ func (s *Server) Run(ctx context.Context, ready server.Announcement) error {
 	ready.Region, ready.Account = s.cfg.Region, s.cfg.Account
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	var watching sync.WaitGroup
+	watching.Go(func() { s.scrub(ctx) })
+	watching.Go(func() { s.watchAlarms(ctx) })
 	served := make(chan error, 1)
 	go func() { served <- s.http.Run(ctx, ready) }()
 	var err error
@@ -201,6 +208,8 @@ func (s *Server) Run(ctx context.Context, ready server.Announcement) error {
 		cancel()
 		err = fmt.Errorf("haven: %w: %w", store.ErrFailed, errors.Join(failure, <-served))
 	}
+	cancel()
+	watching.Wait() // they read the store that is closed now
 	return errors.Join(err, s.Close())
 }
 
@@ -233,9 +242,6 @@ func (s *Server) readiness() []string {
 	}
 	if system.gate.LowSpace() {
 		reasons = append(reasons, "low_space")
-	}
-	if system.view.Time().Alarm() {
-		reasons = append(reasons, "clock")
 	}
 	return reasons
 }
