@@ -23,9 +23,10 @@ func (m *Manager) MarkCompromised(ctx context.Context, c *gate.Call, req Comprom
 	if req.Reason == "" {
 		return nil, m.gate.Refuse(ctx, c, gate.Errorf(gate.InvalidRequest, "reason is required: it stands in the record"))
 	}
+	rotateMaster := true // once
 	return m.manage(ctx, c, req.Key, req.Reason, func(e *edit) error {
 		if e.named != 0 {
-			return e.compromiseVersion(req.NewPrimary == nil || *req.NewPrimary)
+			return e.compromiseVersion(req.NewPrimary == nil || *req.NewPrimary, &rotateMaster)
 		}
 		if req.NewPrimary != nil {
 			return gate.Errorf(gate.InvalidRequest, "new_primary goes with KEY@N; a key compromised as a whole has no primary until it is rotated")
@@ -44,7 +45,9 @@ func (e *edit) compromiseKey() error {
 	return nil
 }
 
-func (e *edit) compromiseVersion(replace bool) error {
+// compromiseVersion marks a version. Where the master key has to be rotated before it can wrap a
+// new primary, the refusal that asks for that is returned once, as rotateMaster says.
+func (e *edit) compromiseVersion(replace bool, rotateMaster *bool) error {
 	v, err := e.version(e.named)
 	if err != nil {
 		return err
@@ -57,7 +60,13 @@ func (e *edit) compromiseVersion(replace bool) error {
 	e.body.Life = moved.Key
 	if moved.New.Number != 0 {
 		// That no new primary can be made, its master being stopped say, never hinders the mark.
-		if err := e.addVersion(moved.New); errors.Is(err, gate.InvalidState) {
+		err := e.addVersion(moved.New)
+		var refused *gate.Error
+		if *rotateMaster && errors.As(err, &refused) && refused.Reason == string(lifecycle.ReasonRotateFirst) {
+			*rotateMaster = false
+			return err
+		}
+		if errors.Is(err, gate.InvalidState) {
 			if moved, err = lifecycle.CompromiseVersion(before.Life, v.body.Life, false, e.now); err != nil {
 				return e.refused(err)
 			}
