@@ -12,6 +12,7 @@ import (
 
 	"github.com/haven-health/haven/api/native"
 	"github.com/haven-health/haven/gate"
+	"github.com/haven-health/haven/internal/clock"
 	"github.com/haven-health/haven/internal/disk"
 	"github.com/haven-health/haven/internal/secret"
 	"github.com/haven-health/haven/seal"
@@ -40,6 +41,9 @@ type ServeConfig struct {
 	ScrubEvery time.Duration
 	// Initialize makes a store when there is none, as Open does. False: that is an error.
 	Initialize bool
+	// ListenerClock is the time for certificates and rates. Optional: nil takes Config.Clock. A
+	// test that moves Config.Clock leaves this one alone, for clients judge certificates by theirs.
+	ListenerClock clock.Clock
 	// Version is the release, as OpenAPI tells it. Optional.
 	Version string
 }
@@ -75,6 +79,9 @@ func NewServer(ctx context.Context, cfg ServeConfig) (*Server, error) {
 		return nil, err
 	}
 	s.cfg.Config = s.locked.cfg
+	if s.cfg.ListenerClock == nil {
+		s.cfg.ListenerClock = s.cfg.Clock
+	}
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -86,7 +93,7 @@ func (s *Server) open(ctx context.Context) error {
 		return ErrNotInitialized
 	}
 	var err error
-	if s.callers, err = server.NewRateLimiter(s.cfg.PrincipalRate, s.cfg.Clock); err != nil {
+	if s.callers, err = server.NewRateLimiter(s.cfg.PrincipalRate, s.cfg.ListenerClock); err != nil {
 		return err
 	}
 	if s.http, err = s.listen(); err != nil {
@@ -110,7 +117,7 @@ func (s *Server) listen() (*server.Server, error) {
 	return server.New(server.Config{
 		Listen: s.cfg.Listen, DataDir: s.cfg.DataDir, Disk: folder,
 		Hosts: s.cfg.Hosts, CertFile: s.cfg.CertFile, KeyFile: s.cfg.KeyFile, CAFile: s.cfg.CAFile,
-		Clock: s.cfg.Clock, Log: s.cfg.Log, AccessLog: s.cfg.AccessLog, Limits: s.cfg.Limits,
+		Clock: s.cfg.ListenerClock, Log: s.cfg.Log, AccessLog: s.cfg.AccessLog, Limits: s.cfg.Limits,
 		Readiness: s.readiness, Unseal: s.unseal,
 	})
 }

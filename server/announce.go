@@ -22,6 +22,9 @@ type Announcement struct {
 	Token, AccessKeyID, SecretAccessKey string
 	// ConsolePath is the console's path, such as "/console/". Optional: empty when there is none.
 	ConsolePath string
+	// Ready is called once the file is written and the server answers. It must return at once.
+	// Optional.
+	Ready func()
 }
 
 // String names the file alone.

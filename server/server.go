@@ -159,6 +159,9 @@ func (s *Server) Run(ctx context.Context, a Announcement) error {
 		go func() { ended <- s.unseal.serve() }()
 	}
 	s.cfg.Log.Info("serving", slog.String("endpoint", s.Endpoint()))
+	if a.Ready != nil {
+		a.Ready()
+	}
 	select {
 	case <-ctx.Done():
 	case err = <-ended:
