@@ -15,6 +15,7 @@ type Reading struct {
 	epoch  uint64
 	prints []print
 	first  [14]print // room for an ordinary operation without an allocation
+	id     [64]byte  // scratch, likewise
 }
 
 func (r *Reading) begin(epoch uint64) {
@@ -41,7 +42,8 @@ const shards = 64
 // kept. Absence is never cached.
 type Cache[K comparable, V any] struct {
 	view   *View
-	ref    func(K) store.Ref
+	kind   store.Kind
+	id     func([]byte, K) []byte
 	evict  func(V)
 	shards [shards]cacheShard[K, V]
 }
@@ -63,11 +65,11 @@ type cached[K comparable, V any] struct {
 	dead  bool
 }
 
-// NewCache makes a cache of at most size items of the view. ref names the item of a key; evict,
-// if not nil, is called with each value that leaves the cache, while another goroutine may still
-// be using it.
-func NewCache[K comparable, V any](v *View, size int, ref func(K) store.Ref, evict func(V)) *Cache[K, V] {
-	c := &Cache[K, V]{view: v, ref: ref, evict: evict}
+// NewCache makes a cache of at most size items of the view, all of one kind. id appends the
+// item's id of a key; evict, if not nil, is called with each value that leaves the cache, while
+// another goroutine may still be using it.
+func NewCache[K comparable, V any](v *View, size int, kind store.Kind, id func([]byte, K) []byte, evict func(V)) *Cache[K, V] {
+	c := &Cache[K, V]{view: v, kind: kind, id: id, evict: evict}
 	for i := range c.shards {
 		c.shards[i].items = map[print]*cached[K, V]{}
 		c.shards[i].size = max(1, size/shards)
@@ -79,7 +81,7 @@ func NewCache[K comparable, V any](v *View, size int, ref func(K) store.Ref, evi
 // Get returns the value of key, from the cache or by load, and notes it in r. load returns the
 // value and the epoch of the snapshot it read; its error is returned as it is.
 func (c *Cache[K, V]) Get(ctx context.Context, r *Reading, key K, load func(context.Context, K) (V, store.Epoch, error)) (V, error) {
-	p := c.view.recent.print(c.ref(key))
+	p := c.view.recent.printOf(c.kind, c.id(r.id[:0], key))
 	r.add(p)
 	s := &c.shards[p%shards]
 	s.mu.Lock()

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/haven-health/haven/access"
 	"github.com/haven-health/haven/internal/secret"
 	"github.com/haven-health/haven/journal"
 	"github.com/haven-health/haven/lifecycle"
@@ -133,8 +134,9 @@ type Request struct {
 	// Context is the encoded encryption context.
 	Context []byte
 	// RotateFirst rotates the key when the use met a primary at the end of its cryptoperiod, as a
-	// recorded operation of its own; then the use runs again. nil: such a use is refused.
-	RotateFirst func(context.Context, ID) error
+	// recorded operation of its own within the call; then the use runs again. nil: such a use is
+	// refused.
+	RotateFirst func(context.Context, *Call, ID) error
 	// Reason is the caller's reason; Parameters are the operation's own, "name=value;…": for the
 	// record. Neither holds personal data or secrets.
 	Reason     string
@@ -185,6 +187,13 @@ type Call struct {
 	item   uint16
 	// unproven marks a call whose authentication failed: nothing can be done with it.
 	unproven bool
+	// salts are of the personal values; personal is made of them when a record needs it, once for
+	// all items of a batch.
+	salts    [3][16]byte
+	personal *personal
+	// Room for an ordinary operation without an allocation.
+	target [1]Target
+	asked  access.Request
 
 	idempotency string
 	body        [32]byte
@@ -245,24 +254,41 @@ func (a Approved) Now() int64 {
 	return a.now
 }
 
-// personal returns the personal values of a record about this call.
-func (c *Call) personal(salts *[3][16]byte) ([]journal.Commitment, []journal.PersonalValue) {
-	var commitments []journal.Commitment
-	var values []journal.PersonalValue
-	add := func(i int, field journal.Personal, value string) {
-		if value == "" {
-			return
-		}
-		if len(value) > journal.MaxPersonal {
-			value = value[:journal.MaxPersonal]
-		}
-		commitments = append(commitments, journal.Commit(field, salts[i], value))
-		values = append(values, journal.PersonalValue{Field: field, Salt: salts[i], Value: value})
+// personal holds what the records of a call commit to.
+type personal struct {
+	commitments []journal.Commitment
+	values      []journal.PersonalValue
+
+	room struct { // for both
+		commitments [3]journal.Commitment
+		values      [3]journal.PersonalValue
 	}
-	add(0, journal.PrincipalName, c.principal.Name)
+}
+
+// committed returns the personal values of a record about this call. The items of a batch share
+// them, salts included: their records tell anyhow that they are one caller's.
+func (c *Call) committed() *personal {
+	if c.personal != nil {
+		return c.personal
+	}
+	p := new(personal)
+	p.commitments, p.values = p.room.commitments[:0], p.room.values[:0]
+	p.add(journal.PrincipalName, &c.salts[0], c.principal.Name)
 	if c.proof.Source.IsValid() {
-		add(1, journal.SourceAddress, c.proof.Source.String())
+		p.add(journal.SourceAddress, &c.salts[1], c.proof.Source.String())
 	}
-	add(2, journal.UserAgent, c.proof.UserAgent)
-	return commitments, values
+	p.add(journal.UserAgent, &c.salts[2], c.proof.UserAgent)
+	c.personal = p
+	return p
+}
+
+func (p *personal) add(field journal.Personal, salt *[16]byte, value string) {
+	if value == "" {
+		return
+	}
+	if len(value) > journal.MaxPersonal {
+		value = value[:journal.MaxPersonal]
+	}
+	p.commitments = append(p.commitments, journal.Commit(field, *salt, value))
+	p.values = append(p.values, journal.PersonalValue{Field: field, Salt: *salt, Value: value})
 }

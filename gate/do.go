@@ -3,7 +3,6 @@ package gate
 import (
 	"context"
 	"errors"
-	"io"
 
 	"github.com/haven-health/haven/access"
 	"github.com/haven-health/haven/internal/fault"
@@ -28,7 +27,7 @@ func (g *Gate) Do(ctx context.Context, c *Call, req Request, fn Function) error 
 		e, answer := g.stage(ctx, c, &req, fn)
 		if key, due := rotationDue(answer); due && !rotated && req.RotateFirst != nil {
 			rotated = true
-			if err := req.RotateFirst(ctx, key); err == nil {
+			if err := req.RotateFirst(ctx, c, key); err == nil {
 				attempt--
 				answer = g.authenticate(ctx, c)
 				if answer == nil {
@@ -109,6 +108,9 @@ func (g *Gate) again(ctx context.Context, c *Call, attempt int) error {
 }
 
 func rotationDue(err error) (ID, bool) {
+	if err == nil {
+		return ID{}, false
+	}
 	var e *Error
 	if errors.As(err, &e) && e.Reason == string(lifecycle.ReasonRotateFirst) {
 		return e.Key, true
@@ -120,7 +122,7 @@ func rotationDue(err error) (ID, bool) {
 // answer, which is nil when it passed. The entry is nil when there is nothing to make durable
 // because the store did not answer; then there is an answer.
 func (g *Gate) stage(ctx context.Context, c *Call, req *Request, fn Function) (*entry, error) {
-	a := Approved{call: c, now: g.view.Now().UnixNano(), view: g.view}
+	a := Approved{call: c, targets: c.target[:0], now: g.view.Now().UnixNano(), view: g.view}
 	refuse := func(err error) (*entry, error) {
 		e := asError(err)
 		if e.Code == Unavailable || e.Code == NoSpace {
@@ -138,7 +140,7 @@ func (g *Gate) stage(ctx context.Context, c *Call, req *Request, fn Function) (*
 			return refuse(err)
 		}
 		if done {
-			e, err := g.success(c, req, a, &Outcome{}, journal.Replay)
+			e, err := g.success(c, req, a, Outcome{}, journal.Replay)
 			if err != nil {
 				return refuse(err)
 			}
@@ -153,7 +155,7 @@ func (g *Gate) stage(ctx context.Context, c *Call, req *Request, fn Function) (*
 	if c.idempotency != "" && req.Replay != nil {
 		outcome.Changes = append(outcome.Changes, remember(c, a, remembered, outcome.Answer))
 	}
-	e, err := g.success(c, req, a, &outcome, 0)
+	e, err := g.success(c, req, a, outcome, 0)
 	if err != nil {
 		return refuse(err)
 	}
@@ -204,10 +206,11 @@ func (g *Gate) permit(c *Call, resource string) error {
 	if c.system || c.op.Permission == "" { // of a batch each item needs its own
 		return nil
 	}
-	decision := g.authorize(&access.Request{
+	c.asked = access.Request{
 		Principal: c.principal.ARN, Administrator: c.principal.Administrator,
 		Action: c.op.Permission, Resource: resource,
-	})
+	}
+	decision := g.authorize(&c.asked)
 	if decision.Allowed || fault.Mutant("everything-allowed") {
 		return nil
 	}
@@ -227,13 +230,10 @@ func usable(c *Call, t *Target, a Approved) error {
 }
 
 // success makes the entry of an operation that passed.
-func (g *Gate) success(c *Call, req *Request, a Approved, outcome *Outcome, flags journal.Flags) (*entry, error) {
-	e, err := g.entry(c, req, a.targets, a.now)
-	if err != nil {
-		return nil, err
-	}
+func (g *Gate) success(c *Call, req *Request, a Approved, outcome Outcome, flags journal.Flags) (*entry, error) {
+	e := newEntry(c, req, a.targets, a.now)
 	e.reading = &c.reading
-	r := e.record
+	r := &e.record
 	r.Outcome = journal.Allowed
 	r.Flags |= flags
 	if !outcome.Key.IsZero() {
@@ -249,46 +249,40 @@ func (g *Gate) success(c *Call, req *Request, a Approved, outcome *Outcome, flag
 		r.Parameters = joinParameters(r.Parameters, outcome.Parameters)
 	}
 	if len(outcome.Changes)+len(outcome.Stops) > 0 {
-		e.outcome, e.restrict = outcome, c.op.Restricts
+		kept := outcome
+		e.outcome, e.restrict = &kept, c.op.Restricts
 		return e, nil
 	}
-	if e.encoded, err = journal.AppendRecord(nil, r); err != nil {
+	if err := e.encode(); err != nil {
 		return nil, &Error{Code: Internal, cause: err}
 	}
 	return e, nil
 }
 
 // failure makes the entry of a denial or failure. It rests on nothing that could have changed in
-// the caller's favour unseen: who is refused may ask again. It returns nil only without
-// randomness.
+// the caller's favour unseen: who is refused may ask again. It returns nil only for a record that
+// cannot be written.
 func (g *Gate) failure(c *Call, req *Request, targets []Target, err *Error) *entry {
-	e, failed := g.entry(c, req, targets, g.view.Now().UnixNano())
-	if failed != nil {
-		return nil
-	}
-	r := e.record
+	e := newEntry(c, req, targets, g.view.Now().UnixNano())
+	r := &e.record
 	r.Outcome, r.Error = journal.Failed, uint16(err.Code)
 	if err.Code == AccessDenied || err.Code == Unauthenticated {
 		r.Outcome, r.Decision = journal.Denied, err.Decision
 	}
-	if e.encoded, failed = journal.AppendRecord(nil, r); failed != nil {
+	if e.encode() != nil {
 		return nil
 	}
 	return e
 }
 
-// entry makes the part of a record that every outcome has.
-func (g *Gate) entry(c *Call, req *Request, targets []Target, now int64) (*entry, error) {
-	var salts [3][16]byte
-	for i := range salts {
-		if _, err := io.ReadFull(g.random, salts[i][:]); err != nil {
-			return nil, &Error{Code: Internal, Detail: "no randomness", cause: err}
-		}
-	}
-	r := &journal.Record{
+// newEntry makes the part of a record that every outcome has.
+func newEntry(c *Call, req *Request, targets []Target, now int64) *entry {
+	p := c.committed()
+	e := &entry{personal: p.values, record: journal.Record{
 		Operation: c.op.Number, Time: now, Request: c.request, Principal: c.principal.ID,
-		Reason: req.Reason, Parameters: req.Parameters,
-	}
+		Reason: req.Reason, Parameters: req.Parameters, Commitments: p.commitments,
+	}}
+	r := &e.record
 	if c.batch {
 		r.Flags |= journal.BatchItem
 		r.Item = c.item
@@ -304,9 +298,7 @@ func (g *Gate) entry(c *Call, req *Request, targets []Target, now int64) (*entry
 			r.Flags |= journal.Recovery
 		}
 	}
-	e := &entry{record: r}
-	r.Commitments, e.personal = c.personal(&salts)
-	return e, nil
+	return e
 }
 
 // leave joins the open batch with an entry and waits for it: nil when it is durable. A caller that

@@ -175,9 +175,8 @@ func (g *Gate) LowSpace() bool { return g.view.store.Limits().LowSpace }
 // was counted, when the proof proves nobody. The call is returned with an error too, for its
 // request id; it cannot be done then.
 func (g *Gate) Begin(ctx context.Context, op *Operation, proof Proof) (*Call, error) {
-	c := &Call{op: op, proof: proof}
-	var err error
-	if c.request, err = NewID(g.view.Now(), g.random); err != nil {
+	c, err := newCall(op, proof, g.view.Now(), g.random)
+	if err != nil {
 		c.unproven = true
 		return c, err
 	}
@@ -198,7 +197,22 @@ func (g *Gate) Limit(c *Call) error {
 	return Errorf(RateLimited, "too many calls; slow down and try again")
 }
 
+// newCall makes a call with its id and salts, in one reading of random.
+func newCall(op *Operation, proof Proof, now time.Time, random io.Reader) (*Call, error) {
+	c := &Call{op: op, proof: proof}
+	drawn := make([]byte, randomOfID+len(c.salts)*len(c.salts[0]))
+	if _, err := io.ReadFull(random, drawn); err != nil {
+		return c, &Error{Code: Internal, Detail: "no randomness", cause: err}
+	}
+	c.request = makeID(now, [randomOfID]byte(drawn))
+	for i, rest := 0, drawn[randomOfID:]; i < len(c.salts); i++ {
+		rest = rest[copy(c.salts[i][:], rest):]
+	}
+	return c, nil
+}
+
 func (g *Gate) authenticate(ctx context.Context, c *Call) error {
+	c.personal = nil // it names the principal
 	c.reading.begin(g.seq.applied.get().N)
 	principal, err := g.auth.Authenticate(ctx, &c.reading, &c.proof)
 	c.principal = principal
@@ -208,7 +222,10 @@ func (g *Gate) authenticate(ctx context.Context, c *Call) error {
 // Item returns the call for one item of a batch call: it leaves its own record, under the same
 // request id.
 func (c *Call) Item(op *Operation, i int) *Call {
-	item := &Call{op: op, proof: c.proof, principal: c.principal, request: c.request, batch: true, item: uint16(i)}
+	item := &Call{
+		op: op, proof: c.proof, principal: c.principal, request: c.request, batch: true, item: uint16(i),
+		salts: c.salts, personal: c.committed(),
+	}
 	item.reading.begin(c.reading.epoch)
 	item.reading.prints = append(item.reading.prints, c.reading.prints...)
 	return item
@@ -216,11 +233,11 @@ func (c *Call) Item(op *Operation, i int) *Call {
 
 // Own returns a call for work that Haven begins by itself within this one, in the caller's name.
 func (c *Call) Own(op *Operation, now time.Time, random io.Reader) (*Call, error) {
-	id, err := NewID(now, random)
+	own, err := newCall(op, c.proof, now, random)
 	if err != nil {
 		return nil, err
 	}
-	own := &Call{op: op, proof: c.proof, principal: c.principal, request: id, system: true}
+	own.principal, own.system = c.principal, true
 	own.reading.begin(c.reading.epoch)
 	own.reading.prints = append(own.reading.prints, c.reading.prints...)
 	return own, nil
@@ -247,6 +264,9 @@ func (g *Gate) Accept(ctx context.Context, c *Call) error {
 }
 
 func (g *Gate) logged(c *Call, err error) error {
+	if err == nil {
+		return nil
+	}
 	var e *Error
 	if errors.As(err, &e) && e.cause != nil {
 		g.log.Error("operation failed", "operation", c.op.Name, "request", c.request, "code", e.Code.String(), "cause", e.cause.Error())

@@ -13,16 +13,25 @@ type ID [16]byte
 // NewID makes a version 7 id: its first 48 bits are the time in milliseconds, so that things made
 // one after another lie beside each other in the store.
 func NewID(now time.Time, random io.Reader) (ID, error) {
-	var id ID
-	if _, err := io.ReadFull(random, id[6:]); err != nil {
+	drawn := make([]byte, randomOfID)
+	if _, err := io.ReadFull(random, drawn); err != nil {
 		return ID{}, &Error{Code: Internal, Detail: "no randomness", cause: err}
 	}
+	return makeID(now, [randomOfID]byte(drawn)), nil
+}
+
+// randomOfID is how many random bytes an id is made of.
+const randomOfID = 10
+
+func makeID(now time.Time, random [randomOfID]byte) ID {
+	var id ID
+	copy(id[6:], random[:])
 	var ms [8]byte
 	binary.BigEndian.PutUint64(ms[:], uint64(now.UnixMilli()))
 	copy(id[:6], ms[2:])
 	id[6] = id[6]&0x0f | 0x70
 	id[8] = id[8]&0x3f | 0x80
-	return id, nil
+	return id
 }
 
 // IsZero tells whether the id names nothing.

@@ -19,8 +19,8 @@ type recent struct {
 	mu    sync.RWMutex
 	last  map[print]uint64
 	order []touchedAt // as touched, for forgetting
-	// floor: of epochs up to it nothing is known any more.
-	floor uint64
+	// floor: of epochs up to it nothing is known any more. newest is the last that touched anything.
+	floor, newest uint64
 }
 
 type touchedAt struct {
@@ -32,10 +32,21 @@ type touchedAt struct {
 const maxRecent = 1 << 16
 
 func newRecent(epoch uint64) *recent {
-	return &recent{seed: maphash.MakeSeed(), last: map[print]uint64{}, floor: epoch}
+	return &recent{seed: maphash.MakeSeed(), last: map[print]uint64{}, floor: epoch, newest: epoch}
 }
 
-func (r *recent) print(ref store.Ref) print { return print(maphash.Comparable(r.seed, ref)) }
+func (r *recent) print(ref store.Ref) print {
+	return mix(ref.Kind, maphash.String(r.seed, ref.ID))
+}
+
+// printOf is print of an item whose id is at hand as bytes: a look-up in a cache makes no string
+// of it.
+func (r *recent) printOf(kind store.Kind, id []byte) print {
+	return mix(kind, maphash.Bytes(r.seed, id))
+}
+
+// mix keeps apart what has the same id and another kind; the factor is 2^64 over the golden ratio.
+func mix(kind store.Kind, hash uint64) print { return print(hash ^ uint64(kind)*0x9e3779b97f4a7c15) }
 
 // touch notes that epoch touched what p stands for. undo takes it back.
 func (r *recent) touch(p print, epoch uint64) (undo func()) {
@@ -43,6 +54,7 @@ func (r *recent) touch(p print, epoch uint64) (undo func()) {
 	defer r.mu.Unlock()
 	before, had := r.last[p]
 	r.last[p] = epoch
+	r.newest = max(r.newest, epoch)
 	r.order = append(r.order, touchedAt{epoch, p})
 	if len(r.order) > maxRecent {
 		r.forget(len(r.order) / 2)
@@ -80,6 +92,9 @@ func (r *recent) since(epoch uint64, prints []print) bool {
 	if epoch < r.floor {
 		return true
 	}
+	if epoch >= r.newest { // most often: nothing at all was touched since
+		return false
+	}
 	for _, p := range prints {
 		if r.last[p] > epoch {
 			return true
@@ -94,5 +109,5 @@ func (r *recent) reset(epoch uint64) {
 	defer r.mu.Unlock()
 	clear(r.last)
 	r.order = nil
-	r.floor = epoch
+	r.floor, r.newest = epoch, epoch
 }

@@ -17,7 +17,8 @@ type entry struct {
 	// encoded is the record of an operation without changes; record that of one with changes,
 	// which can be encoded only when revisions, epoch and MACs are known.
 	encoded  []byte
-	record   *journal.Record
+	record   journal.Record
+	room     [320]byte // for an ordinary record, without an allocation
 	personal []journal.PersonalValue
 	outcome  *Outcome
 	restrict bool
@@ -28,6 +29,12 @@ type entry struct {
 }
 
 func (e *entry) changes() bool { return e.outcome != nil }
+
+// encode encodes the record of an operation without changes.
+func (e *entry) encode() (err error) {
+	e.encoded, err = journal.AppendRecord(e.room[:0], &e.record)
+	return err
+}
 
 // batch collects entries until the sequencer closes it.
 type batch struct {

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"sync"
 	"time"
-
-	"github.com/haven-health/haven/journal"
 )
 
 // strangers counts calls that proved nobody. A flood of them must not fill the journal: at most
@@ -57,7 +55,6 @@ func (g *Gate) recordStrangers(c *Call, count uint64) {
 	req := &Request{Parameters: fmt.Sprintf("operation=%s;count=%d", c.op.Name, count)}
 	e := g.failure(&sample, req, nil, &Error{Code: Unauthenticated})
 	if e != nil {
-		e.record.Outcome = journal.Denied
 		g.seq.join(false, e)
 	}
 }

@@ -66,10 +66,14 @@ type Directory struct {
 func New(view *gate.View, account string) *Directory {
 	return &Directory{
 		view: view, account: account,
-		principals:  gate.NewCache[gate.ID, *gate.Principal](view, cacheSize, principalRef, nil),
-		credentials: gate.NewCache[[32]byte, *credentialBody](view, cacheSize, credentialRef, nil),
+		principals:  gate.NewCache[gate.ID, *gate.Principal](view, cacheSize, store.KindPrincipal, appendID, nil),
+		credentials: gate.NewCache[[32]byte, *credentialBody](view, cacheSize, store.KindCredential, appendHash, nil),
 	}
 }
+
+func appendID(b []byte, id gate.ID) []byte { return append(b, id[:]...) }
+
+func appendHash(b []byte, hash [32]byte) []byte { return append(b, hash[:]...) }
 
 func principalRef(id gate.ID) store.Ref {
 	return store.Ref{Kind: store.KindPrincipal, ID: string(id[:])}

@@ -60,7 +60,7 @@ func (m *Manager) batchItem(ctx context.Context, c *gate.Call, i int, item *Batc
 	case item.Encrypt != nil && item.Err == nil:
 		out.Encrypt = new(EncryptAnswer)
 		w.Call = c.Item(gate.Encrypt, i)
-		w.Request, w.Do = m.encrypt(ctx, w.Call, item.Encrypt, out.Encrypt)
+		w.Request, w.Do = m.encrypt(ctx, item.Encrypt, out.Encrypt)
 	case item.Decrypt != nil && item.Err == nil:
 		out.Decrypt = new(DecryptAnswer)
 		w.Call = c.Item(gate.Decrypt, i)
@@ -71,7 +71,7 @@ func (m *Manager) batchItem(ctx context.Context, c *gate.Call, i int, item *Batc
 	case item.DataKey != nil && item.Err == nil:
 		out.DataKey = new(DataKeyAnswer)
 		w.Call = c.Item(gate.GenerateDataKey, i)
-		w.Request, w.Do = m.dataKey(ctx, w.Call, item.DataKey, out.DataKey)
+		w.Request, w.Do = m.dataKey(ctx, item.DataKey, out.DataKey)
 	default:
 		err := item.Err
 		if err == nil {

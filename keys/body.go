@@ -60,11 +60,20 @@ const (
 func keyRef(id gate.ID) store.Ref { return store.Ref{Kind: store.KindKey, ID: string(id[:])} }
 
 func versionRef(v versionID) store.Ref {
-	b := binary.BigEndian.AppendUint32(append(make([]byte, 0, 20), v.key[:]...), v.number)
-	return store.Ref{Kind: store.KindVersion, ID: string(b)}
+	return store.Ref{Kind: store.KindVersion, ID: string(appendVersionID(make([]byte, 0, 20), v))}
 }
 
 func aliasRef(name string) store.Ref { return store.Ref{Kind: store.KindAlias, ID: name} }
+
+// What the caches append as the id of an item.
+
+func appendKeyID(b []byte, id gate.ID) []byte { return append(b, id[:]...) }
+
+func appendVersionID(b []byte, v versionID) []byte {
+	return binary.BigEndian.AppendUint32(append(b, v.key[:]...), v.number)
+}
+
+func appendAlias(b []byte, name string) []byte { return append(b, name...) }
 
 // versionID names a version.
 type versionID struct {

@@ -35,7 +35,7 @@ func (m *Manager) CreateKey(ctx context.Context, c *gate.Call, req CreateRequest
 		return nil, m.gate.Refuse(ctx, c, err)
 	}
 	var out Key
-	err = m.gate.Do(ctx, c, gate.Request{Replay: replay(&out), RotateFirst: m.rotateFirst(c)}, func(a gate.Approved) (gate.Outcome, error) {
+	err = m.gate.Do(ctx, c, gate.Request{Replay: replay(&out), RotateFirst: m.rotate}, func(a gate.Approved) (gate.Outcome, error) {
 		var master gate.ID
 		if req.Type != Master {
 			var err error

@@ -2,7 +2,7 @@ package keys
 
 import (
 	"context"
-	"fmt"
+	"strconv"
 
 	"github.com/haven-health/haven/gate"
 	"github.com/haven-health/haven/internal/blob"
@@ -30,21 +30,21 @@ type DataKeyAnswer struct {
 // GenerateDataKey makes a data key. Haven keeps neither form.
 func (m *Manager) GenerateDataKey(ctx context.Context, c *gate.Call, req DataKeyRequest) (*DataKeyAnswer, error) {
 	var out DataKeyAnswer
-	r, f := m.dataKey(ctx, c, &req, &out)
+	r, f := m.dataKey(ctx, &req, &out)
 	if err := m.gate.Do(ctx, c, r, f); err != nil {
 		return nil, err
 	}
 	return &out, nil
 }
 
-func (m *Manager) dataKey(ctx context.Context, c *gate.Call, req *DataKeyRequest, out *DataKeyAnswer) (gate.Request, gate.Function) {
+func (m *Manager) dataKey(ctx context.Context, req *DataKeyRequest, out *DataKeyAnswer) (gate.Request, gate.Function) {
 	size := req.Bytes
 	if size == 0 {
 		size = crypt.KeySize
 	}
 	r := gate.Request{
 		References: []gate.Reference{{Text: req.Key}}, Context: contextOf(req.Context),
-		Parameters: fmt.Sprintf("bytes=%d", size), RotateFirst: m.rotateFirst(c),
+		Parameters: "bytes=" + strconv.Itoa(size), RotateFirst: m.rotate,
 	}
 	return r, func(a gate.Approved) (gate.Outcome, error) {
 		key, err := m.randomBytes(size)

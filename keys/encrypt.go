@@ -25,15 +25,15 @@ type EncryptAnswer struct {
 // Encrypt encrypts with the key's primary, or with the version named.
 func (m *Manager) Encrypt(ctx context.Context, c *gate.Call, req EncryptRequest) (*EncryptAnswer, error) {
 	var out EncryptAnswer
-	r, f := m.encrypt(ctx, c, &req, &out)
+	r, f := m.encrypt(ctx, &req, &out)
 	if err := m.gate.Do(ctx, c, r, f); err != nil {
 		return nil, err
 	}
 	return &out, nil
 }
 
-func (m *Manager) encrypt(ctx context.Context, c *gate.Call, req *EncryptRequest, out *EncryptAnswer) (gate.Request, gate.Function) {
-	r := gate.Request{References: []gate.Reference{{Text: req.Key}}, Context: contextOf(req.Context), RotateFirst: m.rotateFirst(c)}
+func (m *Manager) encrypt(ctx context.Context, req *EncryptRequest, out *EncryptAnswer) (gate.Request, gate.Function) {
+	r := gate.Request{References: []gate.Reference{{Text: req.Key}}, Context: contextOf(req.Context), RotateFirst: m.rotate}
 	return r, func(a gate.Approved) (gate.Outcome, error) {
 		if n := len(req.Plaintext); n == 0 || n > MaxPlaintext {
 			return gate.Outcome{}, gate.Errorf(gate.InvalidRequest, "plaintext is 1 to %d bytes; for more, encrypt under a data key", MaxPlaintext)

@@ -165,7 +165,7 @@ func (m *Manager) ListKeyVersions(ctx context.Context, c *gate.Call, req ListVer
 	}
 	var out VersionPage
 	err := m.gate.Do(ctx, c, gate.Request{References: []gate.Reference{{Text: req.Key}}}, func(a gate.Approved) (gate.Outcome, error) {
-		key := a.Target(0).Domain.(resolved).key
+		key := a.Target(0).Domain.(*loadedKey)
 		q.Prefix = key.item.ID
 		found, err := m.ring.cfg.View.List(ctx, q)
 		if err != nil {

@@ -19,12 +19,15 @@ type Manager struct {
 	ring   *Ring
 	random io.Reader
 	policy lifecycle.Policy
+	rotate func(context.Context, *gate.Call, gate.ID) error // rotateFirst, made a value once
 }
 
 // NewManager makes a manager over a ring whose gate is g. Policy holds the periods of keys that
 // are created without their own.
 func NewManager(g *gate.Gate, ring *Ring, random io.Reader, policy lifecycle.Policy) *Manager {
-	return &Manager{gate: g, ring: ring, random: random, policy: policy}
+	m := &Manager{gate: g, ring: ring, random: random, policy: policy}
+	m.rotate = m.rotateFirst
+	return m
 }
 
 // replay returns how an operation answers again for an idempotency key, from what it stored.
@@ -44,7 +47,7 @@ func (m *Manager) manage(ctx context.Context, c *gate.Call, key, reason string, 
 	}
 	var out Key
 	req := gate.Request{
-		References: []gate.Reference{{Text: key}}, Reason: reason, Replay: replay(&out), RotateFirst: m.rotateFirst(c),
+		References: []gate.Reference{{Text: key}}, Reason: reason, Replay: replay(&out), RotateFirst: m.rotate,
 	}
 	err := m.gate.Do(ctx, c, req, func(a gate.Approved) (gate.Outcome, error) {
 		e := m.edit(ctx, a)
@@ -77,7 +80,7 @@ type edit struct {
 
 func (m *Manager) edit(ctx context.Context, a gate.Approved) *edit {
 	t := a.Target(0)
-	e := &edit{m: m, ctx: ctx, a: a, now: a.Time(), id: t.Key, named: t.Version, loaded: t.Domain.(resolved).key}
+	e := &edit{m: m, ctx: ctx, a: a, now: a.Time(), id: t.Key, named: t.Version, loaded: t.Domain.(*loadedKey)}
 	e.body = e.loaded.body
 	return e
 }

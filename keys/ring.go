@@ -53,6 +53,7 @@ type Ring struct {
 type loadedKey struct {
 	item store.Item
 	body keyBody
+	arn  string
 }
 
 // loadedVersion is a version as stored, likewise, and its material once something used it.
@@ -68,9 +69,9 @@ type loadedVersion struct {
 // NewRing makes a ring.
 func NewRing(cfg RingConfig) *Ring {
 	r := &Ring{cfg: cfg}
-	r.keys = gate.NewCache[gate.ID, *loadedKey](cfg.View, cfg.CacheKeys, keyRef, nil)
-	r.versions = gate.NewCache(cfg.View, cfg.CacheKeys, versionRef, (*loadedVersion).drop)
-	r.aliases = gate.NewCache[string, gate.ID](cfg.View, cfg.CacheKeys, aliasRef, nil)
+	r.keys = gate.NewCache[gate.ID, *loadedKey](cfg.View, cfg.CacheKeys, store.KindKey, appendKeyID, nil)
+	r.versions = gate.NewCache(cfg.View, cfg.CacheKeys, store.KindVersion, appendVersionID, (*loadedVersion).drop)
+	r.aliases = gate.NewCache[string, gate.ID](cfg.View, cfg.CacheKeys, store.KindAlias, appendAlias, nil)
 	return r
 }
 
@@ -106,7 +107,7 @@ func (r *Ring) loadKey(ctx context.Context, id gate.ID) (*loadedKey, store.Epoch
 		return nil, epoch, err
 	}
 	r.stopKey(id, &body.Life)
-	return &loadedKey{item: items[0], body: *body}, epoch, nil
+	return &loadedKey{item: items[0], body: *body, arn: r.cfg.Place.ARN(id)}, epoch, nil
 }
 
 // stopKey lays the stops chain over a key: what it stops is stopped, whatever the item says.
@@ -158,13 +159,8 @@ func (r *Ring) loadAlias(ctx context.Context, name string) (gate.ID, store.Epoch
 	return body.Key, epoch, nil
 }
 
-// resolved is what Resolve leaves in a target for the operation's function.
-type resolved struct {
-	key     *loadedKey
-	version *loadedVersion // nil when the target is the whole key
-}
-
-// Resolve implements gate.Resolver.
+// Resolve implements gate.Resolver. In Domain it leaves what the operation's function begins from:
+// the *loadedVersion for a use, the *loadedKey for anything else.
 func (r *Ring) Resolve(ctx context.Context, reading *gate.Reading, op *gate.Operation, ref gate.Reference) (gate.Target, error) {
 	id, number, named := ref.Key, ref.Version, ref.Text == ""
 	if ref.Text != "" {
@@ -185,22 +181,24 @@ func (r *Ring) Resolve(ctx context.Context, reading *gate.Reading, op *gate.Oper
 	if err != nil {
 		return gate.Target{}, unnamed(ref, err)
 	}
-	t := gate.Target{Key: id, ARN: r.cfg.Place.ARN(id), Named: named, State: key.body.Life}
+	t := gate.Target{Key: id, ARN: key.arn, Named: named, State: key.body.Life, Domain: key}
 	if number == 0 && op.Use != 0 {
 		number = key.body.Life.Primary
 	}
-	found := resolved{key: key}
 	if number != 0 {
-		if found.version, err = r.version(ctx, reading, id, number); err != nil {
+		version, err := r.version(ctx, reading, id, number)
+		if err != nil {
 			return gate.Target{}, unnamed(ref, err)
 		}
-		t.Version, t.Material = number, found.version.body.Life
-		t.Wrapping, t.WrappingVer = found.version.body.by, found.version.body.byVer
+		t.Version, t.Material = number, version.body.Life
+		t.Wrapping, t.WrappingVer = version.body.by, version.body.byVer
 		if err := r.above(ctx, reading, &t); err != nil {
 			return gate.Target{}, err
 		}
+		if op.Use != 0 {
+			t.Domain = version
+		}
 	}
-	t.Domain = found
 	return t, nil
 }
 
@@ -251,16 +249,16 @@ func (r *Ring) binding(id gate.ID, n uint32, spec Spec, usage Usage) blob.Bindin
 // use runs f with the target's material. The material may be dropped by a change meanwhile; then
 // it is loaded once more, and the gate decides what that change means.
 func (r *Ring) use(ctx context.Context, a gate.Approved, t *gate.Target, f func(*crypt.Key) error) error {
-	found := t.Domain.(resolved)
+	version := t.Domain.(*loadedVersion)
 	for attempt := 0; ; attempt++ {
-		material, err := r.material(ctx, a, t.Key, found.version)
+		material, err := r.material(ctx, a, t.Key, version)
 		if err == nil {
 			err = f(material)
 		}
 		if err != crypt.ErrDestroyed || attempt == 2 {
 			return err
 		}
-		if found.version, err = r.version(ctx, a.Reading(), t.Key, t.Version); err != nil {
+		if version, err = r.version(ctx, a.Reading(), t.Key, t.Version); err != nil {
 			return err
 		}
 	}
