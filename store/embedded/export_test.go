@@ -27,3 +27,16 @@ func (s *Store) plan(sql string) (plan string, err error) {
 	})
 	return plan, err
 }
+
+// Exec changes the database behind the store's back.
+func (s *Store) Exec(sql string) error {
+	s.db.Lock()
+	defer s.db.Unlock()
+	return s.db.conn.Exec(sql)
+}
+
+// Owed returns how many frames the outbox holds.
+func (s *Store) Owed() (n int, err error) {
+	rows, err := s.db.outboxRows()
+	return len(rows), err
+}

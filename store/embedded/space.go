@@ -3,7 +3,6 @@ package embedded
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"sync"
 	"sync/atomic"
 
@@ -35,15 +34,11 @@ type space struct {
 // openSpace finds the reserve as it was left.
 func openSpace(cfg *Config) (*space, error) {
 	p := &space{fs: cfg.FS, threshold: cfg.LowSpace, full: cfg.Reserve}
-	_, err := cfg.FS.ReadFile(reserveName, 0)
-	if p.full == 0 && errors.Is(err, fs.ErrNotExist) {
+	if p.full == 0 {
 		return p, p.look()
 	}
+	var err error
 	if p.reserve, err = cfg.FS.Create(reserveName); err != nil {
-		if errors.Is(err, disk.ErrNoSpace) {
-			p.low.Store(true)
-			return p, nil
-		}
 		return nil, fmt.Errorf("%s: %w", reserveName, err)
 	}
 	if p.size, err = p.reserve.Size(); err != nil {
