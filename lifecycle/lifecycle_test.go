@@ -317,8 +317,8 @@ func TestSetPolicy(t *testing.T) {
 	rotated := done[lifecycle.Change](t)(lifecycle.Rotate(key, v, activated))
 	rotated.Key.LifetimeDays = 0
 	v = done[lifecycle.Version](t)(lifecycle.SetLifetime(rotated.Key, rotated.Old, now.Add(100*lifecycle.Day)))
-	if v.State != lifecycle.Expired {
-		t.Errorf("it is %s", v.State)
+	if v.State != lifecycle.Expired || v.LifetimeEndsAt.IsZero() {
+		t.Errorf("it is %s, its life ended %s", v.State, v.LifetimeEndsAt)
 	}
 	key.Disabled = true
 	if _, _, err := lifecycle.SetPolicy(key, c.New, lifecycle.Policy{GraceDays: lifecycle.MaxDays + 1}); verdict(err) != "invalid_period" {
@@ -327,72 +327,6 @@ func TestSetPolicy(t *testing.T) {
 	key.DeletionDate = now
 	if _, _, err := lifecycle.SetPolicy(key, c.New, lifecycle.Policy{}); verdict(err) != "pending_deletion" {
 		t.Errorf("the policy of a key that goes: %v", err)
-	}
-}
-
-// A suspension that ends by the clock is lifted by the recorded transition, not by the moment.
-func TestSuspension(t *testing.T) {
-	key, v := create(t, lifecycle.Policy{})
-	hour := now.Add(time.Hour)
-	if _, err := lifecycle.Disable(key, now, now); verdict(err) != "invalid_period" {
-		t.Errorf("until now: %v", err)
-	}
-	key = done[lifecycle.Key](t)(lifecycle.Disable(key, hour, now))
-	if !lifecycle.NextDueKey(key).Equal(hour) {
-		t.Errorf("due %s", lifecycle.NextDueKey(key))
-	}
-	shorter := done[lifecycle.Key](t)(lifecycle.Disable(key, now.Add(time.Minute), now))
-	longer := done[lifecycle.Key](t)(lifecycle.Disable(key, time.Time{}, now))
-	if shorter != key || !longer.DisabledUntil.IsZero() || !longer.Disabled {
-		t.Errorf("shorter %+v, longer %+v", shorter, longer)
-	}
-	if again := done[lifecycle.Key](t)(lifecycle.Disable(longer, hour, now)); again != longer {
-		t.Errorf("shortened to %+v", again)
-	}
-	if _, changed := lifecycle.AdvanceKey(key, hour.Add(-1)); changed {
-		t.Error("lifted early")
-	}
-	if got := verdict(lifecycle.Check(key, v, lifecycle.Process, false, hour.Add(time.Hour))); got != "disabled" {
-		t.Errorf("the clock alone lifted it: %s", got)
-	}
-	if next, changed := lifecycle.AdvanceKey(key, hour); !changed || next.Status() != lifecycle.Enabled {
-		t.Errorf("not lifted: %+v", next)
-	}
-}
-
-func TestKeyDeletion(t *testing.T) {
-	key, v := create(t, lifecycle.Policy{})
-	if _, err := lifecycle.CancelKeyDeletion(key, now); verdict(err) != "not_pending_deletion" {
-		t.Errorf("cancel of nothing: %v", err)
-	}
-	disabled := done[lifecycle.Key](t)(lifecycle.Disable(key, time.Time{}, now))
-	if _, err := lifecycle.CancelKeyDeletion(disabled, now); verdict(err) != "not_pending_deletion" {
-		t.Errorf("cancel of nothing: %v", err)
-	}
-	if _, err := lifecycle.Rotate(disabled, v, now); verdict(err) != "disabled" {
-		t.Errorf("rotate while disabled: %v", err)
-	}
-	key = done[lifecycle.Key](t)(lifecycle.ScheduleKeyDeletion(key, 7, now))
-	date := now.Add(7 * lifecycle.Day)
-	if !key.DeletionDate.Equal(date) || !lifecycle.NextDueKey(key).Equal(date) {
-		t.Errorf("deletion at %s", key.DeletionDate)
-	}
-	if _, err := lifecycle.DestroyKey(key, date.Add(-1)); verdict(err) != "not_due" {
-		t.Errorf("destroyed early: %v", err)
-	}
-	if _, err := lifecycle.CancelKeyDeletion(key, date); verdict(err) != "destroyed" {
-		t.Errorf("cancelled late: %v", err)
-	}
-	cancelled := done[lifecycle.Key](t)(lifecycle.CancelKeyDeletion(key, date.Add(-1)))
-	if cancelled.Status() != lifecycle.Disabled || !lifecycle.NextDueKey(cancelled).IsZero() {
-		t.Errorf("after cancelling %+v", cancelled)
-	}
-	key = done[lifecycle.Key](t)(lifecycle.DestroyKey(key, date))
-	if v = done[lifecycle.Version](t)(lifecycle.DestroyVersion(key, v, date)); v.State != lifecycle.Destroyed || v.WasCompromised {
-		t.Errorf("%+v", v)
-	}
-	if _, err := lifecycle.DestroyVersion(key, v, date); verdict(err) != "destroyed" {
-		t.Errorf("destroyed twice: %v", err)
 	}
 }
 
