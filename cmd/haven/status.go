@@ -26,8 +26,8 @@ type statusAnswer struct {
 func (a *app) status() *cobra.Command {
 	return &cobra.Command{
 		Use: "status", Short: "Tell whether a server is ready, and if not why", GroupID: groupOperate,
-		Long: `Tell whether a server is ready, and if not why: locked (see haven unseal), stopping, low_space,
-clock (the wall clock jumped and is not believed), storage_failed. No token is needed.
+		Long: `Tell whether a server is ready, and if not why: locked (see haven unseal), stopping, low_space
+(only what restricts is accepted), storage_failed. No token is needed.
 
 Exit code 0: ready; 1: not, or no answer.
 
