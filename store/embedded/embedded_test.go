@@ -25,17 +25,61 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-// TestConformanceOnDisk runs it in a real folder, as in production.
-func TestConformanceOnDisk(t *testing.T) {
+// TestConformanceInFolder runs it in a real folder. Syncs are left out: they are most of the time
+// and nothing here is switched off.
+func TestConformanceInFolder(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) storetest.Harness {
-		fs, err := disk.Dir(filepath.Join(t.TempDir(), "data"))
-		if err != nil {
-			t.Fatal(err)
-		}
+		fs := unsynced{realFolder(t)}
 		return storetest.Harness{Open: func() (store.Store, error) {
 			return embedded.Open(context.Background(), embedded.Config{
-				FS: fs, Rand: rand.Reader, SegmentSize: 256 << 10, LowSpace: -1, Reserve: 64 << 10, WAL: 64 << 10,
+				FS: fs, Rand: rand.Reader, SegmentSize: 64 << 10, LowSpace: -1, Reserve: 64 << 10, WAL: 64 << 10,
 			})
 		}}
 	})
+}
+
+func realFolder(t *testing.T) disk.FS {
+	t.Helper()
+	fs, err := disk.Dir(filepath.Join(t.TempDir(), "data"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fs
+}
+
+// unsynced is a folder that syncs nothing.
+type unsynced struct{ disk.FS }
+
+func (u unsynced) Open(name string) (disk.File, error)   { return leaveOut(u.FS.Open(name)) }
+func (u unsynced) Create(name string) (disk.File, error) { return leaveOut(u.FS.Create(name)) }
+func (unsynced) SyncDir(string) error                    { return nil }
+
+type unsyncedFile struct{ disk.File }
+
+func (unsyncedFile) Sync() error { return nil }
+
+func leaveOut(f disk.File, err error) (disk.File, error) {
+	if err != nil {
+		return nil, err
+	}
+	return unsyncedFile{f}, nil
+}
+
+// TestInFolder tells a story in a real folder with everything as in production but the sizes:
+// syncs, background work in goroutines, reserve, restarts.
+func TestInFolder(t *testing.T) {
+	w := newWorld(1)
+	w.config.FS, w.config.Spawn = realFolder(t), nil
+	w.config.SegmentSize, w.config.Reserve = 16<<10, 64<<10
+	for range 3 {
+		if err := w.tell(); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.verify(); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.store.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
