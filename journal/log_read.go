@@ -13,13 +13,12 @@ import (
 
 // source is a segment opened for reading, live or archived.
 type source struct {
-	number uint64
-	name   string
-	start  uint64 // records before it
-	off    int64  // where to begin
-	end    int64  // of its frames
-	file   disk.File
-	live   *segment // pinned, or nil
+	name  string
+	start uint64 // records before it
+	off   int64  // where to begin
+	end   int64  // of its frames
+	file  disk.File
+	live  *segment // pinned, or nil
 }
 
 // Records yields each whole frame, as stored, from the one that holds record from up to the record
@@ -133,7 +132,7 @@ func (l *Log) pin(s *segment, position uint64) (*source, error) {
 		return nil, fmt.Errorf("journal: %s: %w", name, err)
 	}
 	s.readers++
-	src := &source{number: s.number, name: name, start: s.start.Position, off: segmentHeader, end: s.end, file: f, live: s}
+	src := &source{name: name, start: s.start.Position, off: segmentHeader, end: s.end, file: f, live: s}
 	for _, m := range s.marks {
 		if m.position > position {
 			break
@@ -153,7 +152,7 @@ func (l *Log) openArchive(a archivedSegment) (*source, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("journal: %s: %w", name, err), f.Close())
 	}
-	return &source{number: a.number, name: name, start: a.position, off: segmentHeader, end: size, file: f}, nil
+	return &source{name: name, start: a.position, off: segmentHeader, end: size, file: f}, nil
 }
 
 func (l *Log) release(src *source) {

@@ -43,7 +43,8 @@ func faultyStory(seed uint64, n int, hit func(disk.Op) bool, fault disk.Fault) (
 	return w, struck, err
 }
 
-// everyFault runs a story once for each place a fault can strike. There must be at least places of them: a story in which nothing can fail shows nothing.
+// everyFault runs a story once for each place a fault can strike. There must be at least places of
+// them: a story in which nothing can fail shows nothing.
 func everyFault(t *testing.T, places int, hit func(disk.Op) bool, fault disk.Fault, judge func(*world, error) error) {
 	const seed = 1
 	n := 1

@@ -268,7 +268,9 @@ func TestOutboxIsBounded(t *testing.T) {
 
 func TestEpochsAreForgotten(t *testing.T) {
 	f := newFolder(t)
-	s, err := embedded.Open(context.Background(), embedded.Config{FS: f.sim, Rand: rand.Reader, SegmentSize: 4096, LowSpace: -1, Reserve: -1, KeptEpochs: 5, WAL: 64 << 10})
+	s, err := embedded.Open(context.Background(), embedded.Config{
+		FS: f.sim, Rand: rand.Reader, SegmentSize: 4096, LowSpace: -1, Reserve: -1, KeptEpochs: 5, WAL: 64 << 10,
+	})
 	f.must(err)
 	head, err := s.Head(context.Background())
 	f.must(err)
