@@ -40,7 +40,9 @@ type Config struct {
 	// Seals open the store, by slot name; any one of them is enough. Empty: the key file
 	// seal.key in DataDir, made at first start.
 	Seals map[string]seal.Seal
-	// Region and Account stand in ARNs. Empty: us-east-1 and 000000000000.
+	// Region and Account, of 12 digits, stand in ARNs, and the account is bound into the wrapping
+	// of every key, so a store keeps those it was made with: another is refused. Empty: those, and
+	// us-east-1 and 000000000000 for a new store.
 	Region, Account string
 	// CacheKeys bounds how many keys are held ready for use, unwrapped. 0: 100,000.
 	CacheKeys int
@@ -63,12 +65,6 @@ type Config struct {
 const DefaultCacheKeys = 100_000
 
 func (c Config) withDefaults() Config {
-	if c.Region == "" {
-		c.Region = "us-east-1"
-	}
-	if c.Account == "" {
-		c.Account = "000000000000"
-	}
 	if c.CacheKeys == 0 {
 		c.CacheKeys = DefaultCacheKeys
 	}

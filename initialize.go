@@ -103,7 +103,7 @@ func (s *System) found(ctx context.Context, seals map[string]seal.Seal, root *se
 		if err != nil {
 			return o, err
 		}
-		body, err := json.Marshal(storeBody{Format: 1, ID: s.storeID})
+		body, err := json.Marshal(storeBody{Format: 1, ID: s.storeID, Region: s.cfg.Region, Account: s.cfg.Account})
 		if err != nil {
 			return o, err
 		}

@@ -1,6 +1,7 @@
 package haven
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,8 +34,10 @@ type Locked struct {
 
 // storeBody is what a store says of itself before it is unlocked.
 type storeBody struct {
-	Format int     `json:"v"`
-	ID     gate.ID `json:"id"`
+	Format  int     `json:"v"`
+	ID      gate.ID `json:"id"`
+	Region  string  `json:"region"`
+	Account string  `json:"account"`
 }
 
 // Names of items.
@@ -90,6 +93,8 @@ func (l *Locked) read(ctx context.Context) error {
 		return fmt.Errorf("haven: reading the store: %w", err)
 	}
 	if items[0].Revision == 0 {
+		l.cfg.Region = cmp.Or(l.cfg.Region, "us-east-1")
+		l.cfg.Account = cmp.Or(l.cfg.Account, "000000000000")
 		return nil
 	}
 	var body storeBody
@@ -97,6 +102,9 @@ func (l *Locked) read(ctx context.Context) error {
 		return fmt.Errorf("haven: the store is of a format that this release does not know; use the release that wrote it")
 	}
 	l.exists, l.storeID, l.integrity = true, body.ID, items[1].Body
+	if err := l.cfg.belongsTo(&body); err != nil {
+		return err
+	}
 	page, err := l.store.List(ctx, store.Query{Kind: store.KindSeal, Limit: store.MaxPage})
 	if err != nil {
 		return fmt.Errorf("haven: reading the seals: %w", err)
@@ -111,6 +119,18 @@ func (l *Locked) read(ctx context.Context) error {
 		} else {
 			l.slots = append(l.slots, slot)
 		}
+	}
+	return nil
+}
+
+// belongsTo takes region and account from the store, or refuses to call it by others: no key would
+// unwrap, and the store would look altered.
+func (c *Config) belongsTo(body *storeBody) error {
+	c.Region = cmp.Or(c.Region, body.Region)
+	c.Account = cmp.Or(c.Account, body.Account)
+	if c.Region != body.Region || c.Account != body.Account {
+		return fmt.Errorf("haven: the store was made for region %s and account %s, and the configuration says %s and %s: correct the configuration",
+			body.Region, body.Account, c.Region, c.Account)
 	}
 	return nil
 }

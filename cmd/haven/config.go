@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -21,8 +22,8 @@ type config struct {
 	Listen    string            `json:"listen"`
 	Hosts     []string          `json:"hosts,omitzero"`
 	ReadyFile string            `json:"ready_file,omitzero"`
-	Region    string            `json:"region"`
-	Account   string            `json:"account"`
+	Region    string            `json:"region,omitzero"`
+	Account   string            `json:"account,omitzero"`
 	Seals     map[string]string `json:"seals,omitzero"`
 	TLS       tlsConfig         `json:"tls,omitzero"`
 	Log       logConfig         `json:"log"`
@@ -55,7 +56,7 @@ const defaultListen = "127.0.0.1:7443"
 // defaultConfig is what a file need not say.
 func defaultConfig() config {
 	return config{
-		Listen: defaultListen, Region: "us-east-1", Account: "000000000000",
+		Listen:    defaultListen,
 		Log:       logConfig{Format: "json", Level: "info"},
 		Limits:    limitConfig{Connections: 16384, CallsPerSecond: 10_000, CallsBurst: 20_000, FailedProofsPerAddress: 10},
 		CacheKeys: haven.DefaultCacheKeys,
@@ -104,10 +105,14 @@ func (c *config) check() error {
 		return errors.New("each of limits is at least 1")
 	case c.CacheKeys <= 0:
 		return errors.New("cache_keys is at least 1")
-	case len(c.Account) != 12:
+	}
+	return checkAccount(c.Account)
+}
+
+// checkAccount refuses what cannot stand in an ARN; empty is the store's own.
+func checkAccount(account string) error {
+	if account != "" && (len(account) != 12 || strings.Trim(account, "0123456789") != "") {
 		return errors.New("account is 12 digits")
-	case c.Region == "":
-		return errors.New("region is a name such as us-east-1")
 	}
 	return nil
 }

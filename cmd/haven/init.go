@@ -20,7 +20,7 @@ type initAnswer struct {
 
 func (a *app) init() *cobra.Command {
 	var seals sealFlags
-	var administrator string
+	var administrator, region, account string
 	c := &cobra.Command{
 		Use: "init", Short: "Make a new store and its administrator", GroupID: groupServer,
 		Long: `Make a new store in a data folder: its root key, sealed by each seal given, its default master
@@ -33,7 +33,7 @@ seal is lost is lost.
 
 Fields of --output json: data, administrator, token, seals (each slot, kind, seal, generation).`,
 		Example: `  haven init --data /var/lib/haven --seal keyfile:/etc/haven/seal.key --recovery-seal passphrase
-  haven init --data /var/lib/haven --seal 'awskms://alias/haven?region=eu-central-1' --recovery-seal passphrase`,
+  haven init --data /var/lib/haven --seal 'awskms://alias/haven?region=eu-west-1' --recovery-seal passphrase`,
 		Args: exactly(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			folder, err := a.folder()
@@ -44,10 +44,13 @@ Fields of --output json: data, administrator, token, seals (each slot, kind, sea
 			if err != nil {
 				return err
 			}
+			if err := checkAccount(account); err != nil {
+				return usageError{err}
+			}
 			if len(specs) == 0 {
 				specs[seal.Daily] = keyFileSpec
 			}
-			locked, err := haven.Load(c.Context(), haven.Config{DataDir: folder})
+			locked, err := haven.Load(c.Context(), haven.Config{DataDir: folder, Region: region, Account: account})
 			if err != nil {
 				return err
 			}
@@ -69,6 +72,8 @@ Fields of --output json: data, administrator, token, seals (each slot, kind, sea
 	}
 	seals.add(c, "a seal for the new store")
 	c.Flags().StringVar(&administrator, "administrator", haven.DefaultAdministrator, "the first administrator's `name`")
+	c.Flags().StringVar(&region, "region", "us-east-1", "the `region` in ARNs; it cannot be changed later")
+	c.Flags().StringVar(&account, "account", "000000000000", "the `account` in ARNs, 12 digits; it cannot be changed later")
 	return c
 }
 

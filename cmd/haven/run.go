@@ -45,16 +45,27 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	command, err := root.ExecuteContextC(ctx)
-	if err == nil {
-		return exitDone
-	}
-	var usage usageError
-	if !a.began || errors.As(err, &usage) {
+	switch code := exitCode(err, a.began); code {
+	case exitDone:
+		return code
+	case exitUsage:
 		fmt.Fprintf(stderr, "haven: %s; see %s --help\n", oneLine(err), command.CommandPath())
-		return exitUsage
+		return code
+	default:
+		fmt.Fprintf(stderr, "haven: %s\n", oneLine(advised(err)))
+		return code
 	}
-	fmt.Fprintf(stderr, "haven: %s\n", oneLine(advised(err)))
-	if errors.Is(err, store.ErrFailed) || errors.Is(err, disk.ErrFailed) {
+}
+
+// exitCode maps an error; began tells whether the command's own work had begun.
+func exitCode(err error, began bool) int {
+	var usage usageError
+	switch {
+	case err == nil:
+		return exitDone
+	case !began, errors.As(err, &usage):
+		return exitUsage
+	case errors.Is(err, store.ErrFailed), errors.Is(err, disk.ErrFailed):
 		return exitStorage
 	}
 	return exitFailed

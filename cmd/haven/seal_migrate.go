@@ -20,7 +20,7 @@ after a loss, rotate as well.
 
 ` + sealHelp + "\n\n" + slotFields,
 		Example: `  haven seal migrate --data /var/lib/haven --to recovery=passphrase
-  haven seal migrate --data /var/lib/haven --seal keyfile --to 'daily=awskms://alias/haven?region=eu-central-1'`,
+  haven seal migrate --data /var/lib/haven --seal keyfile --to 'daily=awskms://alias/haven?region=eu-west-1'`,
 		Args: exactly(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			slot, spec := splitSeal(to)
