@@ -133,7 +133,7 @@ func (st *staging) add(op int, e *entry) error {
 	for i := range e.outcome.Stops {
 		st.stop(op, e, &e.outcome.Stops[i])
 	}
-	encoded, err := journal.AppendRecord(st.s.scratch[:0], &e.record)
+	encoded, err := journal.AppendRecord(st.s.scratch[:0], e.record)
 	if err != nil {
 		return &Error{Code: LimitExceeded, Detail: "the operation changes more than one record can tell", cause: err}
 	}

@@ -175,11 +175,9 @@ type Outcome struct {
 
 // Call is one authenticated call on its way. It belongs to one goroutine.
 type Call struct {
-	op        *Operation
-	proof     Proof
-	principal Principal
-	request   ID
-	reading   Reading
+	*caller
+	op      *Operation
+	reading Reading
 	// system marks work Haven began by itself in the caller's name; it needs no permission of its
 	// own: the operation it serves was approved.
 	system bool
@@ -187,16 +185,23 @@ type Call struct {
 	item   uint16
 	// unproven marks a call whose authentication failed: nothing can be done with it.
 	unproven bool
-	// salts are of the personal values; personal is made of them when a record needs it, once for
-	// all items of a batch.
-	salts    [3][16]byte
+
+	idempotency string
+	body        [32]byte
+}
+
+// caller is what the items of a batch share with their call.
+type caller struct {
+	proof     Proof
+	principal Principal
+	request   ID
+	// drawn is what the request id and the salts of the personal values are made of; personal is
+	// made when a record needs it.
+	drawn    [randomOfID + 3*saltLen]byte
 	personal *personal
 	// Room for an ordinary operation without an allocation.
 	target [1]Target
 	asked  access.Request
-
-	idempotency string
-	body        [32]byte
 }
 
 // Idempotent gives the call the caller's idempotency key, 1 to MaxIdempotency printable ASCII
@@ -265,30 +270,34 @@ type personal struct {
 	}
 }
 
-// committed returns the personal values of a record about this call. The items of a batch share
+// committed returns the personal values of a record about the caller. The items of a batch share
 // them, salts included: their records tell anyhow that they are one caller's.
-func (c *Call) committed() *personal {
+func (c *caller) committed() *personal {
 	if c.personal != nil {
 		return c.personal
 	}
 	p := new(personal)
 	p.commitments, p.values = p.room.commitments[:0], p.room.values[:0]
-	p.add(journal.PrincipalName, &c.salts[0], c.principal.Name)
+	p.add(journal.PrincipalName, c.salt(0), c.principal.Name)
 	if c.proof.Source.IsValid() {
-		p.add(journal.SourceAddress, &c.salts[1], c.proof.Source.String())
+		p.add(journal.SourceAddress, c.salt(1), c.proof.Source.String())
 	}
-	p.add(journal.UserAgent, &c.salts[2], c.proof.UserAgent)
+	p.add(journal.UserAgent, c.salt(2), c.proof.UserAgent)
 	c.personal = p
 	return p
 }
 
-func (p *personal) add(field journal.Personal, salt *[16]byte, value string) {
+const saltLen = 16
+
+func (c *caller) salt(i int) [saltLen]byte { return [saltLen]byte(c.drawn[randomOfID+i*saltLen:]) }
+
+func (p *personal) add(field journal.Personal, salt [saltLen]byte, value string) {
 	if value == "" {
 		return
 	}
 	if len(value) > journal.MaxPersonal {
 		value = value[:journal.MaxPersonal]
 	}
-	p.commitments = append(p.commitments, journal.Commit(field, *salt, value))
-	p.values = append(p.values, journal.PersonalValue{Field: field, Salt: *salt, Value: value})
+	p.commitments = append(p.commitments, journal.Commit(field, salt, value))
+	p.values = append(p.values, journal.PersonalValue{Field: field, Salt: salt, Value: value})
 }

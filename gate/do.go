@@ -231,9 +231,7 @@ func usable(c *Call, t *Target, a Approved) error {
 
 // success makes the entry of an operation that passed.
 func (g *Gate) success(c *Call, req *Request, a Approved, outcome Outcome, flags journal.Flags) (*entry, error) {
-	e := newEntry(c, req, a.targets, a.now)
-	e.reading = &c.reading
-	r := &e.record
+	r := newRecord(c, req, a.targets, a.now)
 	r.Outcome = journal.Allowed
 	r.Flags |= flags
 	if !outcome.Key.IsZero() {
@@ -248,12 +246,13 @@ func (g *Gate) success(c *Call, req *Request, a Approved, outcome Outcome, flags
 	if outcome.Parameters != "" {
 		r.Parameters = joinParameters(r.Parameters, outcome.Parameters)
 	}
+	e := &entry{reading: &c.reading, personal: c.committed().values}
 	if len(outcome.Changes)+len(outcome.Stops) > 0 {
-		kept := outcome
-		e.outcome, e.restrict = &kept, c.op.Restricts
+		record, kept := r, outcome
+		e.record, e.outcome, e.restrict = &record, &kept, c.op.Restricts
 		return e, nil
 	}
-	if err := e.encode(); err != nil {
+	if err := e.encode(&r); err != nil {
 		return nil, &Error{Code: Internal, cause: err}
 	}
 	return e, nil
@@ -263,26 +262,24 @@ func (g *Gate) success(c *Call, req *Request, a Approved, outcome Outcome, flags
 // the caller's favour unseen: who is refused may ask again. It returns nil only for a record that
 // cannot be written.
 func (g *Gate) failure(c *Call, req *Request, targets []Target, err *Error) *entry {
-	e := newEntry(c, req, targets, g.view.Now().UnixNano())
-	r := &e.record
+	r := newRecord(c, req, targets, g.view.Now().UnixNano())
 	r.Outcome, r.Error = journal.Failed, uint16(err.Code)
 	if err.Code == AccessDenied || err.Code == Unauthenticated {
 		r.Outcome, r.Decision = journal.Denied, err.Decision
 	}
-	if e.encode() != nil {
+	e := &entry{personal: c.committed().values}
+	if e.encode(&r) != nil {
 		return nil
 	}
 	return e
 }
 
-// newEntry makes the part of a record that every outcome has.
-func newEntry(c *Call, req *Request, targets []Target, now int64) *entry {
-	p := c.committed()
-	e := &entry{personal: p.values, record: journal.Record{
+// newRecord makes the part of a record that every outcome has.
+func newRecord(c *Call, req *Request, targets []Target, now int64) journal.Record {
+	r := journal.Record{
 		Operation: c.op.Number, Time: now, Request: c.request, Principal: c.principal.ID,
-		Reason: req.Reason, Parameters: req.Parameters, Commitments: p.commitments,
-	}}
-	r := &e.record
+		Reason: req.Reason, Parameters: req.Parameters, Commitments: c.committed().commitments,
+	}
 	if c.batch {
 		r.Flags |= journal.BatchItem
 		r.Item = c.item
@@ -290,7 +287,7 @@ func newEntry(c *Call, req *Request, targets []Target, now int64) *entry {
 	if c.system {
 		r.Flags |= journal.System
 	}
-	setContext(r, req.Context)
+	setContext(&r, req.Context)
 	if len(targets) > 0 {
 		t := &targets[0]
 		r.Key, r.Version, r.Wrapping, r.WrappingVer = t.Key, t.Version, t.Wrapping, t.WrappingVer
@@ -298,7 +295,7 @@ func newEntry(c *Call, req *Request, targets []Target, now int64) *entry {
 			r.Flags |= journal.Recovery
 		}
 	}
-	return e
+	return r
 }
 
 // leave joins the open batch with an entry and waits for it: nil when it is durable. A caller that

@@ -199,15 +199,11 @@ func (g *Gate) Limit(c *Call) error {
 
 // newCall makes a call with its id and salts, in one reading of random.
 func newCall(op *Operation, proof Proof, now time.Time, random io.Reader) (*Call, error) {
-	c := &Call{op: op, proof: proof}
-	drawn := make([]byte, randomOfID+len(c.salts)*len(c.salts[0]))
-	if _, err := io.ReadFull(random, drawn); err != nil {
+	c := &Call{op: op, caller: &caller{proof: proof}}
+	if _, err := io.ReadFull(random, c.drawn[:]); err != nil {
 		return c, &Error{Code: Internal, Detail: "no randomness", cause: err}
 	}
-	c.request = makeID(now, [randomOfID]byte(drawn))
-	for i, rest := 0, drawn[randomOfID:]; i < len(c.salts); i++ {
-		rest = rest[copy(c.salts[i][:], rest):]
-	}
+	c.request = makeID(now, [randomOfID]byte(c.drawn[:]))
 	return c, nil
 }
 
@@ -222,10 +218,7 @@ func (g *Gate) authenticate(ctx context.Context, c *Call) error {
 // Item returns the call for one item of a batch call: it leaves its own record, under the same
 // request id.
 func (c *Call) Item(op *Operation, i int) *Call {
-	item := &Call{
-		op: op, proof: c.proof, principal: c.principal, request: c.request, batch: true, item: uint16(i),
-		salts: c.salts, personal: c.committed(),
-	}
+	item := &Call{caller: c.caller, op: op, batch: true, item: uint16(i)}
 	item.reading.begin(c.reading.epoch)
 	item.reading.prints = append(item.reading.prints, c.reading.prints...)
 	return item

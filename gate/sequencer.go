@@ -17,7 +17,7 @@ type entry struct {
 	// encoded is the record of an operation without changes; record that of one with changes,
 	// which can be encoded only when revisions, epoch and MACs are known.
 	encoded  []byte
-	record   journal.Record
+	record   *journal.Record
 	room     [320]byte // for an ordinary record, without an allocation
 	personal []journal.PersonalValue
 	outcome  *Outcome
@@ -31,8 +31,8 @@ type entry struct {
 func (e *entry) changes() bool { return e.outcome != nil }
 
 // encode encodes the record of an operation without changes.
-func (e *entry) encode() (err error) {
-	e.encoded, err = journal.AppendRecord(e.room[:0], &e.record)
+func (e *entry) encode(r *journal.Record) (err error) {
+	e.encoded, err = journal.AppendRecord(e.room[:0], r)
 	return err
 }
 

@@ -44,7 +44,7 @@ func (g *Gate) flushStrangers() {
 	}
 	id, err := NewID(g.view.Now(), g.random)
 	if err == nil {
-		g.recordStrangers(&Call{op: Unrecognized, request: id}, count)
+		g.recordStrangers(&Call{op: Unrecognized, caller: &caller{request: id}}, count)
 	}
 }
 
