@@ -80,7 +80,7 @@ type Epoch struct {
 
 // Limits of an item and a batch. A store refuses what is over them with [ErrInvalid].
 const (
-	MaxID      = 512       // bytes of an id
+	MaxID      = 255       // bytes of an id; a record of the journal can name no longer one
 	MaxIndex   = 512       // bytes of one index value
 	MaxBody    = 128 << 10 // bytes of a body
 	MaxIndexes = 4
