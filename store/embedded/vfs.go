@@ -48,8 +48,7 @@ func (v *fileSystem) Open(name string, flags vfs.OpenFlag) (vfs.File, vfs.OpenFl
 		return &vfsutil.SliceFile{}, flags | vfs.OPEN_MEMORY, nil
 	}
 	f, err := v.disk.Open(name)
-	made := errors.Is(err, fs.ErrNotExist) && flags&vfs.OPEN_CREATE != 0
-	if made {
+	if errors.Is(err, fs.ErrNotExist) && flags&vfs.OPEN_CREATE != 0 {
 		f, err = v.disk.Create(name)
 	}
 	if errors.Is(err, disk.ErrNoSpace) {
@@ -64,7 +63,7 @@ func (v *fileSystem) Open(name string, flags vfs.OpenFlag) (vfs.File, vfs.OpenFl
 			return nil, flags, vfs.SystemError(v.fail(errors.Join(err, f.Close())), sqlite3.CANTOPEN)
 		}
 	}
-	opened := &databaseFile{fs: v, file: f, nameless: made}
+	opened := &databaseFile{fs: v, file: f}
 	if flags&vfs.OPEN_WAL != 0 {
 		opened.run = make([]byte, 0, runLength)
 	}
@@ -110,10 +109,10 @@ func (v *fileSystem) FullPathname(name string) (string, error) { return name, ni
 
 // databaseFile is a file of SQLite's.
 type databaseFile struct {
-	fs       *fileSystem
-	file     disk.File
-	nameless bool // made, and its name not yet durable
-	lock     vfs.LockLevel
+	fs    *fileSystem
+	file  disk.File
+	named bool // its name is known to be durable
+	lock  vfs.LockLevel
 
 	// run collects writes that follow each other, to be one write: SQLite appends to its log in
 	// small pieces, some hundred for a commit. They reach the file before anything is read, and
@@ -182,7 +181,8 @@ func (f *databaseFile) Truncate(size int64) error {
 	return vfs.SystemError(f.fs.fail(f.file.Truncate(size)), sqlite3.IOERR_TRUNCATE)
 }
 
-// Sync implements [vfs.File]. The first sync of a new file makes its name durable too.
+// Sync implements [vfs.File]. The first sync makes the file's name durable too, also of a file that
+// was found: a process killed before may have made it and not come as far.
 func (f *databaseFile) Sync(vfs.SyncFlag) error {
 	if err := f.flush(); err != nil {
 		return err
@@ -196,11 +196,11 @@ func (f *databaseFile) Sync(vfs.SyncFlag) error {
 		return vfs.SystemError(f.fs.fail(fmt.Errorf("database: %w", err)), sqlite3.IOERR_FSYNC)
 	}
 	fault.Point("embedded:after-sync")
-	if f.nameless {
+	if !f.named {
 		if err := f.fs.syncDir(); err != nil {
 			return err
 		}
-		f.nameless = false
+		f.named = true
 	}
 	return nil
 }
