@@ -87,24 +87,30 @@ func (c *Cache[K, V]) Get(ctx context.Context, r *Reading, key K, load func(cont
 	s.mu.Lock()
 	if e := s.items[p]; e != nil && e.key == key {
 		e.used = true
+		value := e.value // drop clears it
 		s.mu.Unlock()
-		return e.value, nil
+		return value, nil
 	}
 	s.mu.Unlock()
+	undone := c.view.recent.takenBack()
 	value, epoch, err := load(ctx, key)
 	if err != nil {
 		return value, err
 	}
 	r.lower(epoch.N)
-	c.fill(s, p, key, value, epoch.N)
+	c.fill(s, p, key, value, r.epoch, undone)
 	return value, nil
 }
 
-// fill keeps a loaded value unless a change of it was applied since it was read.
-func (c *Cache[K, V]) fill(s *cacheShard[K, V], p print, key K, value V, epoch uint64) {
+// fill keeps a loaded value unless a change of it was applied after epoch. That is the reading's,
+// not the snapshot's: between a commit and its being applied, the item is new and the stops that
+// it lifts still stand. Nor is a value kept when a staged change was taken back meanwhile: the
+// load may have met its stops.
+func (c *Cache[K, V]) fill(s *cacheShard[K, V], p print, key K, value V, epoch, undone uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if c.view.recent.since(epoch, []print{p}) && !fault.Mutant("stale-fill-installed") {
+	stale := c.view.recent.since(epoch, []print{p}) || c.view.recent.takenBack() != undone
+	if stale && !fault.Mutant("stale-fill-installed") {
 		return
 	}
 	e := &cached[K, V]{key: key, value: value, print: p, used: true}

@@ -21,6 +21,8 @@ type recent struct {
 	order []touchedAt // as touched, for forgetting
 	// floor: of epochs up to it nothing is known any more. newest is the last that touched anything.
 	floor, newest uint64
+	// undone counts how often something touched was taken back, or all was forgotten.
+	undone uint64
 }
 
 type touchedAt struct {
@@ -62,6 +64,7 @@ func (r *recent) touch(p print, epoch uint64) (undo func()) {
 	return func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
+		r.undone++
 		if had {
 			r.last[p] = before
 		} else {
@@ -103,10 +106,18 @@ func (r *recent) since(epoch uint64, prints []print) bool {
 	return false
 }
 
+// takenBack returns how often something touched was taken back so far.
+func (r *recent) takenBack() uint64 {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.undone
+}
+
 // reset forgets everything: whatever was read before epoch counts as touched.
 func (r *recent) reset(epoch uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.undone++
 	clear(r.last)
 	r.order = nil
 	r.floor, r.newest = epoch, epoch
