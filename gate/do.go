@@ -27,7 +27,7 @@ func (g *Gate) Do(ctx context.Context, c *Call, req Request, fn Function) error 
 		e, answer := g.stage(ctx, c, &req, fn)
 		if key, due := rotationDue(answer); due && !rotated && req.RotateFirst != nil {
 			rotated = true
-			if err := req.RotateFirst(ctx, c, key); err == nil {
+			if err := req.RotateFirst(ctx, c, key); err == nil || c.op.Restricts { // taking a right away waits for nothing
 				attempt--
 				answer = g.authenticate(ctx, c)
 				if answer == nil {
@@ -128,7 +128,11 @@ func (g *Gate) stage(ctx context.Context, c *Call, req *Request, fn Function) (*
 		if e.Code == Unavailable || e.Code == NoSpace {
 			return nil, e // the record would meet the same store
 		}
-		return g.failure(c, req, a.targets, e), e
+		refused := g.failure(c, req, a.targets, e)
+		if refused != nil {
+			refused.reading = &c.reading
+		}
+		return refused, e
 	}
 	if err := g.approve(ctx, c, req, &a); err != nil {
 		return refuse(err)
@@ -258,9 +262,9 @@ func (g *Gate) success(c *Call, req *Request, a Approved, outcome Outcome, flags
 	return e, nil
 }
 
-// failure makes the entry of a denial or failure. It rests on nothing that could have changed in
-// the caller's favour unseen: who is refused may ask again. It returns nil only for a record that
-// cannot be written.
+// failure makes the entry of a denial or failure, nil only for a record that cannot be written. One
+// that rests on what the call read is given its reading, and runs again when that moved: two
+// items read at two moments can refuse what neither moment would.
 func (g *Gate) failure(c *Call, req *Request, targets []Target, err *Error) *entry {
 	r := newRecord(c, req, targets, g.view.Now().UnixNano())
 	r.Outcome, r.Error = journal.Failed, uint16(err.Code)
