@@ -62,7 +62,7 @@ func testGet(s *suite) {
 
 func testQueryLimits(s *suite) {
 	ctx := context.Background()
-	long := strings.Repeat("x", store.MaxID+1)
+	long := strings.Repeat("x", max(store.MaxID, store.MaxIndex)+1)
 	for _, refs := range [][]store.Ref{
 		make([]store.Ref, store.MaxGet+1), {key("")}, {key(long)}, {{ID: "a"}},
 	} {
