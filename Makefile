@@ -1,4 +1,5 @@
-# What can be run here: "make help". Go is all it needs, and Debian's spin and gcc for the models.
+# What can be run here: "make help". Go is all it needs; Debian's spin and gcc for the models, and
+# strace for failing disks, are installed when missing.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
@@ -13,23 +14,20 @@ CUTS ?= 20000
 FUZZTIME ?= 60s
 BENCHTIME ?= 1s
 
-# Planted defects, each with the packages whose tests must catch it.
-MUTANTS := \
-	answer-before-sync=./store/embedded \
-	blind-write=./store/embedded \
-	outbox-deleted-early=./store/embedded \
-	retry-failed-sync=./store/embedded \
-	skip-directory-sync=./store/embedded \
-	tail-not-cut=./journal \
-	epoch-read-before-close=./gate \
-	everything-allowed=./gate \
-	inserted-deny-does-not-bump=./gate \
-	later-load-hides-earlier-epoch=./gate \
-	recheck-only-when-moved=./gate \
-	stale-fill-installed=./gate
-
 RACE := ./gate/... ./keys/... ./store/... ./server/... ./client/... ./api/...
 FIPS := ./internal/crypt ./internal/secret ./internal/blob ./seal ./keys/... ./api/...
+
+# need installs Debian packages whose tools, of the same names, are missing.
+define need
+missing=
+for tool in $(1); do command -v $$tool >/dev/null || missing+=" $$tool"; done
+if [ -n "$$missing" ]; then
+	echo "installing$$missing"
+	as=$$([ $$(id -u) = 0 ] || echo sudo)
+	$$as apt-get update -qq
+	$$as apt-get install -y -qq --no-install-recommends $$missing libc6-dev >/dev/null
+fi
+endef
 
 .PHONY: help
 help: ## this list
@@ -78,27 +76,21 @@ fips: ## cryptography, seals, keys and API with nothing but FIPS 140-3 approved 
 	GODEBUG=fips140=only go test $(FIPS)
 
 .PHONY: mutants
-mutants: ## each planted defect is caught by the tests of its packages, which pass without it
-	work=$$(mktemp -d)
-	trap 'rm -rf "$$work"' EXIT
-	for entry in $(MUTANTS); do
-		name=$${entry%%=*} package=$${entry#*=}
-		binary=$$work/$$(echo $$package | tr -c 'a-z\n' -).test
-		if [ ! -e $$binary ]; then
-			go test -tags faults -c -o $$binary $$package
-			(cd $$package && $$binary -test.short >$$work/out 2>&1) || { cat $$work/out; echo "$$package fails without a defect"; exit 1; }
-		fi
-		status=0
-		(cd $$package && HAVEN_MUTANT=$$name $$binary -test.short -test.timeout 5m >$$work/out 2>&1) || status=$$?
-		by=$$(sed -n 's/^--- FAIL: \([A-Za-z0-9_]*\).*/\1/p' $$work/out | head -3 | tr '\n' ' ')
-		if [ $$status = 0 ]; then echo "$$name was NOT caught by $$package"; exit 1; fi
-		if [ -z "$$by" ]; then cat $$work/out; echo "$$name: $$package ended otherwise than by a failed test"; exit 1; fi
-		echo "caught  $$name  by $$by"
-	done
+mutants: ## each planted defect is caught by the test that mutants_test.go names for it
+	out=$$(mktemp)
+	trap 'rm -f "$$out"' EXIT
+	packages=$$(find . -name mutants_test.go | xargs -n1 dirname)
+	go test -tags faults -count=1 -v -run '^TestMutantsAreCaught$$' $$packages >$$out || { cat $$out; exit 1; }
+	sed -n 's,^ *--- PASS: TestMutantsAreCaught/\([^ ]*\).*,caught  \1,p' $$out
 
 .PHONY: crash
-crash: ## kill the server under load CYCLES times and look at what is left; prints its seed
-	go run ./internal/crashtest/crash -cycles $(CYCLES)
+crash: ## kill the server under load CYCLES times and look at what is left; as root let its disk fail too
+	disks=false
+	if [ $$(id -u) = 0 ]; then
+		$(call need,strace)
+		disks=true
+	fi
+	go run ./internal/crashtest/crash -cycles $(CYCLES) -disks=$$disks
 
 .PHONY: cuts
 cuts: ## CUTS simulated power cuts under SQLite and the journal
@@ -122,12 +114,7 @@ fuzz: ## each fuzz target for FUZZTIME
 
 .PHONY: models
 models: ## the protocol's models: each rule holds, each defect is found
-	missing=
-	for tool in spin gcc; do command -v $$tool >/dev/null || missing+=" $$tool"; done
-	if [ -n "$$missing" ]; then
-		echo "installing$$missing"
-		$$([ $$(id -u) = 0 ] || echo sudo) apt-get install -y -qq --no-install-recommends $$missing libc6-dev >/dev/null
-	fi
+	$(call need,spin gcc)
 	gate/promela/check.sh
 
 .PHONY: bench

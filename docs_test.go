@@ -210,47 +210,52 @@ func TestConfigPage(t *testing.T) {
 	}
 }
 
-// TestMutants: every defect that is planted in the code is run by make mutants, and no other.
+// TestMutants: every defect that is planted in the code stands in a mutants_test.go, which names
+// the test that catches it, and no other does.
 func TestMutants(t *testing.T) {
-	makefile, err := os.ReadFile("Makefile")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, _ := strings.Cut(string(makefile), "\nMUTANTS :=")
-	list, _, _ := strings.Cut(strings.ReplaceAll(rest, "\\\n", " "), "\n")
-	run := map[string]bool{}
-	for _, entry := range strings.Fields(list) {
-		name, _, _ := strings.Cut(entry, "=")
-		run[name] = true
-	}
-	planted := map[string]bool{}
+	planted, caught := map[string]bool{}, map[string]bool{}
 	for _, s := range module(t) {
+		table := path.Base(s.path) == "mutants_test.go"
 		ast.Inspect(s.file, func(n ast.Node) bool {
-			call, ok := n.(*ast.CallExpr)
-			if !ok || len(call.Args) != 1 {
-				return true
-			}
-			sel, _ := call.Fun.(*ast.SelectorExpr)
-			name, _ := call.Args[0].(*ast.BasicLit)
-			if sel != nil && name != nil && sel.Sel.Name == "Mutant" {
-				planted[strings.Trim(name.Value, `"`)] = true
+			switch n := n.(type) {
+			case *ast.CallExpr:
+				if sel, ok := n.Fun.(*ast.SelectorExpr); ok && sel.Sel.Name == "Mutant" && len(n.Args) == 1 {
+					planted[text(n.Args[0])] = true
+				}
+			case *ast.CompositeLit:
+				if table && len(n.Elts) > 1 && text(n.Elts[0]) != "" {
+					caught[text(n.Elts[0])] = true
+				}
 			}
 			return true
 		})
 	}
 	for name := range planted {
-		if !run[name] {
-			t.Errorf("the defect %q is planted and not in MUTANTS of the Makefile", name)
+		if !caught[name] {
+			t.Errorf("the defect %q is planted, and no mutants_test.go says which test catches it", name)
 		}
 	}
-	for name := range run {
+	for name := range caught {
 		if !planted[name] {
-			t.Errorf("MUTANTS of the Makefile names %q, which is not planted", name)
+			t.Errorf("a mutants_test.go names the defect %q, which is not planted", name)
 		}
 	}
 	if len(planted) < 10 {
 		t.Errorf("%d planted defects, at least 10", len(planted))
 	}
+}
+
+// text returns the value of a string literal, "" of anything else.
+func text(e ast.Expr) string {
+	lit, ok := e.(*ast.BasicLit)
+	if !ok {
+		return ""
+	}
+	value, err := strconv.Unquote(lit.Value)
+	if err != nil {
+		return ""
+	}
+	return value
 }
 
 // TestDependencies: docs/dependencies.md gives a reason for every module that is imported, and for
@@ -269,7 +274,7 @@ func TestDependencies(t *testing.T) {
 	modules := required(t)
 	used := map[string]string{}
 	for _, s := range module(t) {
-		for _, p := range s.names {
+		for _, p := range s.imports {
 			if first, _, _ := strings.Cut(p, "/"); !strings.Contains(first, ".") || strings.HasPrefix(p, modulePath) {
 				continue
 			}
