@@ -67,7 +67,7 @@ var mayImport = map[string]string{
 }
 
 // testKit is what every package's tests may use.
-const testKit = ". client gate/gatetest haventest internal/blob internal/clock internal/crypt internal/disk internal/secret journal seal store store/memory store/storetest"
+const testKit = ". client gate/gatetest haventest internal/blob internal/clock internal/crypt internal/disk internal/secret journal keys seal store store/embedded store/memory store/storetest"
 
 // ciphers are encryption, key agreement, signatures and derivation. They are imported in
 // internal/crypt, so that whoever audits the cryptography has one package to read, and where
