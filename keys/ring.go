@@ -162,6 +162,9 @@ func (r *Ring) loadAlias(ctx context.Context, name string) (gate.ID, store.Epoch
 // Resolve implements gate.Resolver. In Domain it leaves what the operation's function begins from:
 // the *loadedVersion for a use, the *loadedKey for anything else.
 func (r *Ring) Resolve(ctx context.Context, reading *gate.Reading, op *gate.Operation, ref gate.Reference) (gate.Target, error) {
+	if ref == (gate.Reference{}) { // the caller named none; a ciphertext's version is never 0
+		return gate.Target{}, badReference()
+	}
 	id, number, named := ref.Key, ref.Version, ref.Text == ""
 	if ref.Text != "" {
 		parsed, err := r.cfg.Place.parseReference(ref.Text)
