@@ -1,6 +1,7 @@
 package native
 
 import (
+	"encoding/base64"
 	"errors"
 
 	"github.com/go-json-experiment/json"
@@ -50,7 +51,7 @@ func (x *exchange) batch() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return appendBatch(make([]byte, 0, 256*len(results)), results)
+	return appendBatch(results)
 }
 
 // readBatch reads a batch. An item that cannot be read is that item's error; a body that is not a
@@ -73,37 +74,73 @@ func readBatch(body []byte) ([]keys.BatchItem, error) {
 	return items, err
 }
 
-// batchItem reads one item: its bytes first, to know where it ends, then by its operation.
-func (s *scanner) batchItem() (item keys.BatchItem) {
-	raw := s.skip(maxDepth)
-	if s.fail != nil {
+// batchItem reads one item. Most begin with their op and have nothing wrong: they are read in one
+// pass. Any other is read once more: its bytes first, to know where it ends, then by its operation.
+func (s *scanner) batchItem() keys.BatchItem {
+	start := s.i
+	if item := s.opFirst(); s.fail == nil {
 		return item
 	}
-	op := opOf(raw)
+	s.i, s.fail = start, nil
+	raw := s.skip(maxDepth)
+	if s.fail != nil {
+		return keys.BatchItem{}
+	}
+	var item keys.BatchItem
+	member := memberOf(&item, []byte(opOf(raw)))
+	if member == nil {
+		item.Err = gate.Errorf(gate.InvalidRequest, "an item is an object whose op is encrypt, decrypt or generate-data-key")
+		return item
+	}
 	item.Err = request(raw, func(s *scanner, name string) {
-		switch {
-		case name == "op":
+		if name == "op" {
 			s.text()
-		case op == gate.Encrypt.Name:
-			if item.Encrypt == nil {
-				item.Encrypt = new(keys.EncryptRequest)
-			}
-			s.encryptRequest(item.Encrypt, name)
-		case op == gate.Decrypt.Name:
-			if item.Decrypt == nil {
-				item.Decrypt = new(keys.DecryptRequest)
-			}
-			s.decryptRequest(item.Decrypt, name)
-		case op == gate.GenerateDataKey.Name:
-			if item.DataKey == nil {
-				item.DataKey = new(keys.DataKeyRequest)
-			}
-			s.dataKeyRequest(item.DataKey, name)
-		default:
-			s.fail = gate.Errorf(gate.InvalidRequest, "op is encrypt, decrypt or generate-data-key")
+			return
 		}
+		member(s, name)
 	})
 	return item
+}
+
+// opFirst reads an item whose first member is its op.
+func (s *scanner) opFirst() (item keys.BatchItem) {
+	var member func(s *scanner, name string)
+	s.object(func(name string) {
+		if member != nil {
+			member(s, name)
+			return
+		}
+		if name == "op" {
+			member = memberOf(&item, s.text())
+		}
+		if member == nil {
+			s.wrong("an item that does not begin with its op")
+		}
+	})
+	if member == nil {
+		s.wrong("an item without op")
+	}
+	return item
+}
+
+// memberOf gives the item an empty request of the operation and returns how its members are read;
+// nil for an operation that a batch does not have.
+func memberOf(item *keys.BatchItem, op []byte) func(s *scanner, name string) {
+	switch string(op) {
+	case gate.Encrypt.Name:
+		req := new(keys.EncryptRequest)
+		item.Encrypt = req
+		return func(s *scanner, name string) { s.encryptRequest(req, name) }
+	case gate.Decrypt.Name:
+		req := new(keys.DecryptRequest)
+		item.Decrypt = req
+		return func(s *scanner, name string) { s.decryptRequest(req, name) }
+	case gate.GenerateDataKey.Name:
+		req := new(keys.DataKeyRequest)
+		item.DataKey = req
+		return func(s *scanner, name string) { s.dataKeyRequest(req, name) }
+	}
+	return nil
 }
 
 // opOf finds an item's operation, which may stand anywhere in it.
@@ -119,8 +156,8 @@ func opOf(raw []byte) (op string) {
 	return op
 }
 
-func appendBatch(b []byte, results []keys.BatchResult) ([]byte, error) {
-	b = append(b, `{"items":[`...)
+func appendBatch(results []keys.BatchResult) ([]byte, error) {
+	b := append(make([]byte, 0, answerSize(results)), `{"items":[`...)
 	for i := range results {
 		if i > 0 {
 			b = append(b, ',')
@@ -145,4 +182,22 @@ func appendBatch(b []byte, results []keys.BatchResult) ([]byte, error) {
 		}
 	}
 	return append(b, "]}"...), nil
+}
+
+// answerSize is about how long the answer gets, so that it is built in one piece of memory.
+func answerSize(results []keys.BatchResult) int {
+	size := 64
+	for i := range results {
+		n := 0
+		switch r := &results[i]; {
+		case r.Encrypt != nil:
+			n = len(r.Encrypt.Ciphertext)
+		case r.Decrypt != nil:
+			n = len(r.Decrypt.Plaintext)
+		case r.DataKey != nil:
+			n = len(r.DataKey.Plaintext) + len(r.DataKey.Ciphertext)
+		}
+		size += base64.StdEncoding.EncodedLen(n) + 128
+	}
+	return size
 }

@@ -92,6 +92,7 @@ func (x *exchange) serve(route *route) {
 	call, err := x.h.cfg.Gate.Begin(x.r.Context(), route.op, proof(x.r))
 	x.call = call
 	x.w.Header().Set(requestIDHeader, call.Request().String())
+	x.w.Header()["Cache-Control"] = noStore // answers hold plaintexts, and refusals must not be remembered
 	if err != nil {
 		x.fail(err)
 		return
@@ -120,7 +121,11 @@ func (x *exchange) serve(route *route) {
 	x.w.Write(answer)
 }
 
-var jsonType = []string{"application/json"}
+// Values of headers, made once; nobody changes them.
+var (
+	jsonType = []string{"application/json"}
+	noStore  = []string{"no-store"}
+)
 
 // refuse records that a request could not be understood.
 func (x *exchange) refuse(err error) error {
@@ -132,12 +137,16 @@ func (x *exchange) fail(err error) { problem(x.w, x.call.Request().String(), err
 // read reads the body, within the operation's limit, and the idempotency key.
 func (x *exchange) read(op *gate.Operation) error {
 	if x.r.Method == http.MethodGet {
+		if x.r.ContentLength != 0 {
+			return gate.Errorf(gate.InvalidRequest, "a GET has no body; what it asks stands in the query")
+		}
 		return nil
 	}
-	if t := x.r.Header["Content-Type"]; len(t) > 0 && t[0] != "application/json" {
-		if media, _, err := mime.ParseMediaType(t[0]); err != nil || media != "application/json" {
-			return gate.Errorf(gate.InvalidRequest, "send Content-Type: application/json")
-		}
+	if x.r.URL.RawQuery != "" {
+		return gate.Errorf(gate.InvalidRequest, "a POST has no query; what it asks stands in the body")
+	}
+	if !isJSON(x.r.Header["Content-Type"]) {
+		return gate.Errorf(gate.InvalidRequest, "send Content-Type: application/json")
 	}
 	if x.r.ContentLength > op.BodyLimit {
 		return tooLarge(op)
@@ -162,6 +171,15 @@ func (x *exchange) read(op *gate.Operation) error {
 		return x.call.Idempotent(key[0], hashOf(x.body))
 	}
 	return nil
+}
+
+// isJSON tells whether a Content-Type, if there is one, is JSON's.
+func isJSON(contentType []string) bool {
+	if len(contentType) == 0 || len(contentType) == 1 && contentType[0] == "application/json" {
+		return true
+	}
+	media, _, err := mime.ParseMediaType(contentType[0])
+	return len(contentType) == 1 && err == nil && media == "application/json"
 }
 
 func tooLarge(op *gate.Operation) error {

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -35,13 +36,17 @@ func fromQuery(query string, request reflect.Type) ([]byte, error) {
 		if !ok {
 			return nil, gate.Errorf(gate.InvalidRequest, "the query has a parameter that the operation does not know")
 		}
+		// From here on name is one of ours, and may be told.
 		switch field.Kind() {
 		case reflect.String:
+			if !utf8.ValidString(list[0]) {
+				return nil, gate.Errorf(gate.InvalidRequest, "query parameter %s is not valid UTF-8", name)
+			}
 			object[name] = list[0]
-		case reflect.Int, reflect.Uint32:
+		case reflect.Int:
 			n, err := strconv.ParseInt(list[0], 10, 32)
-			if err != nil {
-				return nil, gate.Errorf(gate.InvalidRequest, "query parameter %s is a whole number", jsonName(request, field))
+			if err != nil || strconv.FormatInt(n, 10) != list[0] {
+				return nil, gate.Errorf(gate.InvalidRequest, "query parameter %s is a whole number", name)
 			}
 			object[name] = n
 		default:
@@ -58,17 +63,6 @@ func fieldOf(t reflect.Type, name string) (reflect.Type, bool) {
 		}
 	}
 	return nil, false
-}
-
-// jsonName is the name of the first field of a type, for an error: never what was sent.
-func jsonName(t, field reflect.Type) string {
-	for i := range t.NumField() {
-		if t.Field(i).Type == field {
-			tag, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
-			return tag
-		}
-	}
-	return ""
 }
 
 // malformed tells what is wrong with a body: where, and the name of the field if it is one of

@@ -2,6 +2,7 @@ package native
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"reflect"
 
@@ -56,8 +57,17 @@ func routes() []*route {
 type Empty struct{}
 
 // strict refuses what two readers could read as two requests: names twice (the library's rule),
-// names in another case, unknown names, invalid UTF-8.
-var strict = json.JoinOptions(json.RejectUnknownMembers(true), json.MatchCaseInsensitiveNames(false), jsontext.AllowDuplicateNames(false), jsontext.AllowInvalidUTF8(false))
+// names in another case, unknown names, invalid UTF-8, null.
+var strict = json.JoinOptions(json.RejectUnknownMembers(true), json.MatchCaseInsensitiveNames(false),
+	jsontext.AllowDuplicateNames(false), jsontext.AllowInvalidUTF8(false), json.WithUnmarshalers(json.UnmarshalFromFunc(refuseNull)))
+
+// refuseNull is asked before every value.
+func refuseNull(d *jsontext.Decoder, _ any) error {
+	if d.PeekKind() == jsontext.KindNull {
+		return gate.Errorf(gate.InvalidRequest, "the body has a null; leave out what is not meant")
+	}
+	return errors.ErrUnsupported
+}
 
 // of makes the route of an operation whose request and answer are the domain's own types.
 func of[Req, Answer any](op *gate.Operation, do func(*keys.Manager, context.Context, *gate.Call, Req) (*Answer, error)) *route {

@@ -1,7 +1,9 @@
 package native
 
 import (
+	"bytes"
 	"encoding/base64"
+	"slices"
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -11,8 +13,9 @@ import (
 
 // scanner reads JSON strictly for the few hot operations, without reflection and in one pass. It
 // accepts what package json with the strict options accepts into the same types, and nothing
-// else; a fuzz target holds the two against each other. The first error stands, every later read
-// returns nothing.
+// else; fuzz targets hold the two against each other. In two places it is stricter: base64 must be
+// the one encoding of its bytes, and a whole number has no sign and is below 2^31. The first error
+// stands, every later read returns nothing.
 type scanner struct {
 	b    []byte
 	i    int
@@ -78,16 +81,14 @@ func (s *scanner) object(member func(name string)) {
 	if s.take('}') || s.fail != nil {
 		return
 	}
-	var seen [8]string
-	names := seen[:0]
-	for {
-		name := string(s.text())
-		for _, n := range names {
-			if n == name {
-				s.wrong("a name that stands twice")
-			}
+	var few [fewNames]string
+	seen := names{few: few[:0]}
+	for members := 1; ; members++ {
+		name := nameOf(s.text())
+		if !seen.add(name) {
+			s.wrong("a name that stands twice")
 		}
-		if names = append(names, name); len(names) > maxMembers {
+		if members > maxMembers {
 			s.wrong("too many members")
 		}
 		s.expect(':')
@@ -100,6 +101,51 @@ func (s *scanner) object(member func(name string)) {
 		}
 		s.expect(',')
 	}
+}
+
+// nameOf makes a string of a name; the ones that hot requests have cost nothing.
+func nameOf(text []byte) string {
+	switch string(text) {
+	case "op":
+		return "op"
+	case "key":
+		return "key"
+	case "plaintext":
+		return "plaintext"
+	case "ciphertext":
+		return "ciphertext"
+	case "context":
+		return "context"
+	case "bytes":
+		return "bytes"
+	}
+	return string(text)
+}
+
+// names are those of one object: the first few are compared one by one, more by a map, so that
+// the work grows with the body's length and not with its square.
+type names struct {
+	few  []string
+	many map[string]struct{}
+}
+
+const fewNames = 8
+
+// add adds a name; false when it is there already.
+func (n *names) add(name string) bool {
+	if slices.Contains(n.few, name) {
+		return false
+	}
+	if len(n.few) < fewNames {
+		n.few = append(n.few, name)
+		return true
+	}
+	if n.many == nil {
+		n.many = map[string]struct{}{}
+	}
+	before := len(n.many)
+	n.many[name] = struct{}{}
+	return len(n.many) > before
 }
 
 // array reads an array; item reads each item.
@@ -115,15 +161,6 @@ func (s *scanner) array(item func()) {
 		}
 		s.expect(',')
 	}
-}
-
-// null reads null, if it is there: a member that is null is as if it were absent.
-func (s *scanner) null() bool {
-	if s.peek() != 'n' {
-		return false
-	}
-	s.word("null")
-	return true
 }
 
 func (s *scanner) word(w string) {
@@ -276,17 +313,29 @@ func (s *scanner) hex() rune {
 	return n
 }
 
+// plain is text for who refuses every character but ASCII letters, digits and signs by itself: it
+// looks at each byte only as fast as the processor finds one, which for 4 KiB is a fifth of the
+// time of a request.
+func (s *scanner) plain() []byte {
+	if s.peek() == '"' {
+		rest := s.b[s.i+1:]
+		if n := bytes.IndexByte(rest, '"'); n >= 0 && bytes.IndexByte(rest[:n], '\\') < 0 {
+			s.i += n + 2
+			return rest[:n]
+		}
+	}
+	return s.text()
+}
+
 // strictBase64 refuses what has a second encoding; line breaks are refused by binary.
 var strictBase64 = base64.StdEncoding.Strict()
 
 // binary reads base64, standard alphabet, padded, in its one encoding.
 func (s *scanner) binary() []byte {
-	text := s.text()
-	for _, c := range text {
-		if c == '\n' || c == '\r' {
-			s.wrong("a line break in base64")
-			return nil
-		}
+	text := s.plain()
+	if bytes.IndexByte(text, '\n') >= 0 || bytes.IndexByte(text, '\r') >= 0 {
+		s.wrong("a line break in base64")
+		return nil
 	}
 	out := make([]byte, strictBase64.DecodedLen(len(text)))
 	n, err := strictBase64.Decode(out, text)

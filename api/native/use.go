@@ -112,14 +112,11 @@ func (s *scanner) dataKeyRequest(r *keys.DataKeyRequest, name string) {
 	}
 }
 
-// request reads a whole body by member.
+// request reads a whole body by member. None of them may be null: what is not meant is left out,
+// and an encryption context that a program lost is not the empty one.
 func request(body []byte, member func(s *scanner, name string)) error {
 	s := &scanner{b: body}
-	s.object(func(name string) {
-		if !s.null() {
-			member(s, name)
-		}
-	})
+	s.object(func(name string) { member(s, name) })
 	return s.end()
 }
 
