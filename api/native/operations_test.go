@@ -1,0 +1,290 @@
+package native_test
+
+import (
+	"encoding/base64"
+	"flag"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/haven-health/haven/api/native"
+	"github.com/haven-health/haven/gate"
+	"github.com/haven-health/haven/journal"
+)
+
+var update = flag.Bool("update", false, "write testdata/operations.golden anew")
+
+// exchange is one step of the golden conversation. ID and CIPHERTEXT in a body stand for the
+// conversation's key and its first ciphertext.
+type exchange struct {
+	method, operation, ask string
+	code                   gate.Code // of the refusal that is meant; 0: success
+	records                int       // 0: one
+}
+
+// conversation asks every operation for something, each in a state that allows it, and meets some
+// refusals on its way.
+var conversation = []exchange{
+	{ask: `{"purpose":"Patient data encryption","type":"data","alias":"alias/patients","tags":{"team":"clinic"}}`, operation: "create-key"},
+	{ask: `{"purpose":"Patient data encryption","type":"data","alias":"alias/patients"}`, operation: "create-key", code: gate.AlreadyExists},
+	{ask: `{"purpose":"Patient data encryption","type":"data","spec":"RSA_2048"}`, operation: "create-key", code: gate.Unsupported},
+	{ask: `{"key":"alias/patients"}`, operation: "describe-key"},
+	{ask: `?key=alias/patients`, operation: "describe-key", method: http.MethodGet},
+	{ask: `{"limit":1}`, operation: "list-keys"},
+	{ask: `?limit=1&type=master`, operation: "list-keys", method: http.MethodGet},
+	{ask: `{"key":"alias/patients","purpose":"Patient data","rotation_days":30,"grace_days":10,"lifetime_days":0}`, operation: "update-key"},
+	{ask: `{"key":"alias/patients","plaintext":"aGVsbG8=","context":{"patient":"17"}}`, operation: "encrypt"},
+	{ask: `{"ciphertext":"CIPHERTEXT","context":{"patient":"17"}}`, operation: "decrypt"},
+	{ask: `{"ciphertext":"CIPHERTEXT","context":{"patient":"18"}}`, operation: "decrypt", code: gate.InvalidCiphertext},
+	{ask: `{"ciphertext":"CIPHERTEXT","context":{"patient":"17"},"key":"alias/haven-master"}`, operation: "decrypt", code: gate.IncorrectKey},
+	{ask: `{"key":"ID"}`, operation: "generate-data-key"},
+	{ask: `{"key":"ID@1","bytes":64,"plaintext":false,"context":{"patient":"17"}}`, operation: "generate-data-key"},
+	{ask: `{"bytes":8}`, operation: "generate-random"},
+	{ask: `{"items":[{"op":"encrypt","key":"ID","plaintext":"aGVsbG8="},{"op":"decrypt","ciphertext":"CIPHERTEXT","context":{"patient":"17"}},` +
+		`{"op":"generate-data-key","key":"ID"},{"op":"encrypt","key":"alias/nobody","plaintext":"aGVsbG8="}]}`, operation: "batch", records: 5},
+	{ask: `{"key":"ID"}`, operation: "rotate-key"},
+	{ask: `{"key":"ID@1"}`, operation: "rotate-key", code: gate.Conflict},
+	{ask: `{"key":"ID"}`, operation: "list-key-versions"},
+	{ask: `?key=ID&limit=1`, operation: "list-key-versions", method: http.MethodGet},
+	{ask: `{"key":"ID@1"}`, operation: "deprecate-version"},
+	{ask: `{"key":"ID@1","plaintext":"aGVsbG8="}`, operation: "encrypt", code: gate.InvalidState},
+	{ask: `{"key":"ID"}`, operation: "disable-key"},
+	{ask: `{"key":"ID","plaintext":"aGVsbG8="}`, operation: "encrypt", code: gate.InvalidState},
+	{ask: `{"key":"ID"}`, operation: "enable-key"},
+	{ask: `{"key":"ID@2","reason":"a laptop was lost"}`, operation: "mark-compromised"},
+	{ask: `{"key":"ID","days":7}`, operation: "schedule-key-deletion"},
+	{ask: `{"key":"ID"}`, operation: "cancel-key-deletion"},
+	{ask: `{"key":"ID","reason":"the whole key"}`, operation: "mark-compromised"},
+	{ask: `?key=alias/nobody`, operation: "describe-key", method: http.MethodGet, code: gate.NotFound},
+	{ask: `{}`, operation: "accept-clock"},
+}
+
+// TestOperations holds every answer's shape against testdata/operations.golden, and each against
+// its own OpenAPI schema. Ids are numbered as they appear and what is random is told by its length.
+func TestOperations(t *testing.T) {
+	w := newWorld(t)
+	api := readOpenAPI(t, w)
+	var transcript strings.Builder
+	known := placeholders{}
+	var key, ciphertext string
+	done := map[string]bool{}
+	for i, e := range conversation {
+		w.clock.Advance(time.Second) // ids of one millisecond are in no order
+		if e.method == "" {
+			e.method = http.MethodPost
+		}
+		done[e.method+" "+e.operation] = true
+		ask := strings.NewReplacer("ID", key, "CIPHERTEXT", ciphertext).Replace(e.ask)
+		var a *answer
+		if e.method == http.MethodGet {
+			a = w.get(e.operation, ask)
+		} else {
+			a = w.post(e.operation, ask)
+			api.request(t, e.operation, ask)
+		}
+		api.answer(t, e.method, e.operation, a)
+		e.check(t, i, a)
+		if e.operation == "create-key" && key == "" {
+			key = between(a.body, `"key_id":"`)
+		}
+		if e.operation == "encrypt" && ciphertext == "" {
+			ciphertext = between(a.body, `"ciphertext":"`)
+		}
+		fmt.Fprintf(&transcript, "%s /v1/%s %s\n%d %s\n\n", e.method, e.operation, e.ask, a.status, known.replace(a.body))
+	}
+	for _, op := range gate.Operations() {
+		if !op.Internal && (!done["POST "+op.Name] || op.Reads && !done["GET "+op.Name]) {
+			t.Errorf("%s is not in the conversation in every method it answers", op.Name)
+		}
+	}
+	golden(t, "operations.golden", transcript.String())
+}
+
+func (e *exchange) check(t *testing.T, i int, a *answer) {
+	t.Helper()
+	if e.code != 0 {
+		a.refused(t, e.code)
+		return
+	}
+	if a.status != http.StatusOK || a.header.Get("Content-Type") != "application/json" || a.header.Get("Cache-Control") != "no-store" {
+		t.Fatalf("step %d, %s %s: %d %v %s", i, e.method, e.operation, a.status, a.header, a.body)
+	}
+	if want := max(e.records, 1); len(a.records) != want {
+		t.Errorf("step %d, %s: %d records, want %d", i, e.operation, len(a.records), want)
+	}
+	for _, r := range a.records {
+		if r.Flags&journal.BatchItem == 0 && (r.Outcome != journal.Allowed || r.Operation != operation(e.operation).Number) {
+			t.Errorf("step %d, %s: record of operation %d, %v", i, e.operation, r.Operation, r.Outcome)
+		}
+	}
+}
+
+func operation(name string) *gate.Operation {
+	for _, op := range gate.Operations() {
+		if op.Name == name {
+			return op
+		}
+	}
+	panic("no operation " + name)
+}
+
+func between(s, before string) string {
+	_, rest, _ := strings.Cut(s, before)
+	value, _, _ := strings.Cut(rest, `"`)
+	return value
+}
+
+// placeholders replaces what differs from run to run.
+type placeholders map[string]string
+
+var (
+	uuid   = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
+	random = regexp.MustCompile(`"(ciphertext|plaintext)":"([^"]*)"`)
+	cursor = regexp.MustCompile(`"next_cursor":"[^"]+"`)
+)
+
+func (p placeholders) replace(s string) string {
+	s = uuid.ReplaceAllStringFunc(s, func(id string) string {
+		if p[id] == "" {
+			p[id] = fmt.Sprintf("<id %d>", len(p)+1)
+		}
+		return p[id]
+	})
+	s = random.ReplaceAllStringFunc(s, func(m string) string {
+		parts := random.FindStringSubmatch(m)
+		b, err := base64.StdEncoding.DecodeString(parts[2])
+		if err != nil || string(b) == "hello" {
+			return m
+		}
+		return fmt.Sprintf(`"%s":"<%d bytes>"`, parts[1], len(b))
+	})
+	return cursor.ReplaceAllString(s, `"next_cursor":"<cursor>"`)
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got == string(want) {
+		return
+	}
+	g, w := strings.Split(got, "\n"), strings.Split(string(want), "\n")
+	for i := range min(len(g), len(w)) {
+		if g[i] != w[i] {
+			t.Fatalf("%s differs at line %d (go test -update writes it anew):\n got %s\nwant %s", path, i+1, g[i], w[i])
+		}
+	}
+	t.Fatalf("%s has %d lines, want %d", path, len(g), len(w))
+}
+
+// TestStatuses holds the map of codes to statuses against this copy: a status that changes breaks
+// programs.
+func TestStatuses(t *testing.T) {
+	want := map[string]int{
+		"invalid_request": 400, "unauthenticated": 401, "access_denied": 403, "not_found": 404,
+		"already_exists": 409, "conflict": 409, "invalid_state": 409, "invalid_ciphertext": 400,
+		"incorrect_key": 400, "unsupported": 400, "limit_exceeded": 400, "too_large": 413,
+		"rate_limited": 429, "idempotency_mismatch": 409, "contended": 503, "unavailable": 503,
+		"no_space": 503, "locked": 503, "internal": 500, "tampered": 500,
+	}
+	codes := gate.Codes()
+	if len(codes) != len(want) || len(native.Statuses) != len(want) {
+		t.Errorf("%d codes, %d mapped, %d expected", len(codes), len(native.Statuses), len(want))
+	}
+	for _, c := range codes {
+		if got, mapped := native.Statuses[c]; !mapped || got != want[c.String()] {
+			t.Errorf("%s: status %d, mapped %v, want %d", c, got, mapped, want[c.String()])
+		}
+	}
+}
+
+// TestRoutesAreTheTable: every operation that has a route is served, no other name is, and no
+// internal one.
+func TestRoutesAreTheTable(t *testing.T) {
+	w := newWorld(t)
+	requests := native.Requests()
+	for _, op := range gate.Operations() {
+		if _, routed := requests[op.Name]; routed == op.Internal {
+			t.Errorf("%s: internal %v, routed %v", op.Name, op.Internal, routed)
+		}
+		if op.Internal {
+			w.lost(w.post(op.Name, `{}`), http.StatusNotFound)
+		}
+	}
+	for _, path := range []string{"/", "/v1", "/v1/", "/v1/nothing", "/v1/encrypt/", "/v1//encrypt", "/v1/Encrypt", "/v2/encrypt", "/v1/encrypt%00", "/v1/batch/encrypt"} {
+		w.lost(w.do(w.ask(http.MethodPost, path, strings.NewReader(`{}`))), http.StatusNotFound)
+	}
+}
+
+// lost checks the answer to a call of nothing: a problem, no id, no record.
+func (w *world) lost(a *answer, status int) {
+	w.t.Helper()
+	p := a.problem(w.t)
+	if a.status != status || a.id != "" || p.Detail == "" {
+		w.t.Errorf("%d %v %s", a.status, a.header, a.body)
+	}
+	if status == http.StatusNotFound && p.Code != gate.NotFound.String() {
+		w.t.Errorf("code %s", p.Code)
+	}
+}
+
+// TestMethods: POST everywhere, GET where nothing changes, nothing else anywhere.
+func TestMethods(t *testing.T) {
+	w := newWorld(t)
+	before := w.position()
+	for _, op := range gate.Operations() {
+		if op.Internal {
+			continue
+		}
+		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions, http.MethodTrace, http.MethodConnect, "post", "INVENTED"} {
+			if method == http.MethodGet && op.Reads {
+				continue
+			}
+			a := w.do(w.ask(method, "/v1/"+op.Name, nil))
+			w.lost(a, http.StatusMethodNotAllowed)
+			want := "POST"
+			if op.Reads {
+				want = "GET, POST"
+			}
+			if a.header.Get("Allow") != want {
+				t.Errorf("%s %s: Allow %q", method, op.Name, a.header.Get("Allow"))
+			}
+		}
+	}
+	if n := w.position() - before; n != 0 {
+		t.Errorf("%d records of calls of nothing", n)
+	}
+}
+
+// TestProblemShape: a problem has these members and, without a key or a decision, no other.
+func TestProblemShape(t *testing.T) {
+	w := newWorld(t)
+	a := w.post("describe-key", `{"key":"alias/nobody"}`)
+	var members map[string]any
+	if err := json.Unmarshal([]byte(a.body), &members); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"title", "status", "code", "detail", "request_id"} {
+		if members[name] == nil {
+			t.Errorf("no %s in %s", name, a.body)
+		}
+	}
+	if len(members) != 5 {
+		t.Errorf("more than that in %s", a.body)
+	}
+}
