@@ -106,9 +106,9 @@ func (s *sequencer) stale(e *entry) bool {
 		return false
 	}
 	if fault.Mutant("recheck-only-when-moved") {
-		return s.head.Epoch != s.applied.get() && s.view.recent.since(e.reading.epoch, e.reading.prints)
+		return s.head.Epoch != s.applied.get() && s.view.recent.stale(e.reading)
 	}
-	return s.view.recent.since(e.reading.epoch, e.reading.prints)
+	return s.view.recent.stale(e.reading)
 }
 
 // staging is one batch in the making.

@@ -13,14 +13,21 @@ import (
 // since that epoch.
 type Reading struct {
 	epoch  uint64
+	resets uint64 // of recent, when it began
 	prints []print
 	first  [14]print // room for an ordinary operation without an allocation
 	id     [64]byte  // scratch, likewise
 }
 
-func (r *Reading) begin(epoch uint64) {
-	r.epoch = epoch
+func (r *Reading) begin(epoch, resets uint64) {
+	r.epoch, r.resets = epoch, resets
 	r.prints = r.first[:0]
+}
+
+// follow begins where another reading stands.
+func (r *Reading) follow(other *Reading) {
+	r.begin(other.epoch, other.resets)
+	r.prints = append(r.prints, other.prints...)
 }
 
 func (r *Reading) add(p print) { r.prints = append(r.prints, p) }
@@ -92,7 +99,7 @@ func (c *Cache[K, V]) Get(ctx context.Context, r *Reading, key K, load func(cont
 		return value, nil
 	}
 	s.mu.Unlock()
-	undone := c.view.recent.takenBack()
+	_, undone := c.view.recent.takenBack()
 	value, epoch, err := load(ctx, key)
 	if err != nil {
 		return value, err
@@ -109,8 +116,8 @@ func (c *Cache[K, V]) Get(ctx context.Context, r *Reading, key K, load func(cont
 func (c *Cache[K, V]) fill(s *cacheShard[K, V], p print, key K, value V, epoch, undone uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	stale := c.view.recent.since(epoch, []print{p}) || c.view.recent.takenBack() != undone
-	if stale && !fault.Mutant("stale-fill-installed") {
+	_, now := c.view.recent.takenBack()
+	if stale := now != undone || c.view.recent.since(epoch, []print{p}); stale && !fault.Mutant("stale-fill-installed") {
 		return
 	}
 	e := &cached[K, V]{key: key, value: value, print: p, used: true}

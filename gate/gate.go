@@ -209,7 +209,8 @@ func newCall(op *Operation, proof Proof, now time.Time, random io.Reader) (*Call
 
 func (g *Gate) authenticate(ctx context.Context, c *Call) error {
 	c.personal = nil // it names the principal
-	c.reading.begin(g.seq.applied.get().N)
+	resets, _ := g.view.recent.takenBack()
+	c.reading.begin(g.seq.applied.get().N, resets)
 	principal, err := g.auth.Authenticate(ctx, &c.reading, &c.proof)
 	c.principal = principal
 	return err
@@ -219,8 +220,7 @@ func (g *Gate) authenticate(ctx context.Context, c *Call) error {
 // request id.
 func (c *Call) Item(op *Operation, i int) *Call {
 	item := &Call{caller: c.caller, op: op, batch: true, item: uint16(i)}
-	item.reading.begin(c.reading.epoch)
-	item.reading.prints = append(item.reading.prints, c.reading.prints...)
+	item.reading.follow(&c.reading)
 	return item
 }
 
@@ -231,8 +231,7 @@ func (c *Call) Own(op *Operation, now time.Time, random io.Reader) (*Call, error
 		return nil, err
 	}
 	own.principal, own.system = c.principal, true
-	own.reading.begin(c.reading.epoch)
-	own.reading.prints = append(own.reading.prints, c.reading.prints...)
+	own.reading.follow(&c.reading)
 	return own, nil
 }
 

@@ -21,8 +21,8 @@ type recent struct {
 	order []touchedAt // as touched, for forgetting
 	// floor: of epochs up to it nothing is known any more. newest is the last that touched anything.
 	floor, newest uint64
-	// undone counts how often something touched was taken back, or all was forgotten.
-	undone uint64
+	// resets counts how often all was forgotten; undone also how often a touch was taken back.
+	resets, undone uint64
 }
 
 type touchedAt struct {
@@ -106,17 +106,25 @@ func (r *recent) since(epoch uint64, prints []print) bool {
 	return false
 }
 
-// takenBack returns how often something touched was taken back so far.
-func (r *recent) takenBack() uint64 {
+// takenBack returns how often all was forgotten so far, and how often a touch was taken back.
+func (r *recent) takenBack() (resets, undone uint64) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	return r.undone
+	return r.resets, r.undone
+}
+
+// stale tells whether anything of a reading may have been touched since, or been staged and never
+// written.
+func (r *recent) stale(of *Reading) bool {
+	resets, _ := r.takenBack()
+	return resets != of.resets || r.since(of.epoch, of.prints)
 }
 
 // reset forgets everything: whatever was read before epoch counts as touched.
 func (r *recent) reset(epoch uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.resets++
 	r.undone++
 	clear(r.last)
 	r.order = nil

@@ -263,22 +263,29 @@ const maxBatch = 4 << 20
 func (s *sequencer) write(ctx context.Context, b *store.Batch) error {
 	s.pending = b
 	var err error
+	uncertain := false
 	for range 3 {
 		err = s.store.Commit(ctx, b)
 		if !errors.Is(err, store.ErrUncertain) {
-			s.pending = nil
 			break
 		}
+		uncertain = true
 	}
 	var conflict *store.Conflict
-	if err == nil || errors.As(err, &conflict) {
+	told := err == nil || errors.As(err, &conflict)
+	// Only these tell of an earlier try, too: what a store did not do now it may have done before.
+	if told || !uncertain || errors.Is(err, store.ErrMoved) {
+		s.pending = nil
+	}
+	if told {
 		return err
 	}
 	return s.broken(err)
 }
 
 // settle finds out what became of a batch whose outcome was unknown, before anything else is
-// committed: by its place in the journal, or by committing it once more.
+// committed, by its place in the journal. Whoever read meanwhile may have met what was staged and
+// never written: it runs again.
 func (s *sequencer) settle(ctx context.Context) error {
 	b := s.pending
 	if b == nil {
