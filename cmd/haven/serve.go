@@ -99,6 +99,7 @@ func (a *app) serveConfigured(ctx context.Context, cfg config) error {
 		return err
 	}
 	server.ProtectProcess(log)
+	defer server.LiftHeap()()
 	s, err := haven.NewServer(ctx, serve)
 	if err != nil {
 		return err

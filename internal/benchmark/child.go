@@ -159,7 +159,11 @@ func serveHaven(ctx context.Context, data string) (greeting, func() error, error
 		}
 		g.Token, g.Key = string(secret.Expose(token)), key.ID
 	}
-	return g, func() error { return s.Run(ctx, server.Announcement{}) }, nil
+	drop := server.LiftHeap()
+	return g, func() error {
+		defer drop()
+		return s.Run(ctx, server.Announcement{})
+	}, nil
 }
 
 // The files of Haven's own authority, which the opponents serve with too.
