@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/haven-health/haven/gate"
 	"github.com/haven-health/haven/seal"
@@ -162,5 +163,30 @@ func (s *System) MigrateSeal(ctx context.Context, name string, from, to seal.Sea
 		var o gate.Outcome
 		err := s.replaceSlot(ctx, a, &o, slot)
 		return o, err
+	})
+}
+
+// ErrLastSeal says that a store must keep at least one seal.
+var ErrLastSeal = errors.New("haven: the last seal cannot be detached: attach another first (haven seal migrate)")
+
+// DetachSeal forgets the slot of a seal that is lost or no longer wanted. Old copies of the store
+// still open with it: rotate afterwards, so that it opens nothing made later. The last slot stays.
+func (s *System) DetachSeal(ctx context.Context, name string) error {
+	return s.own(ctx, gate.MigrateSeal, "detached="+name, func(a gate.Approved) (gate.Outcome, error) {
+		slots, err := s.Slots(ctx)
+		if err != nil {
+			return gate.Outcome{}, err
+		}
+		if !slices.ContainsFunc(slots, func(slot seal.Slot) bool { return slot.Name == name }) {
+			return gate.Outcome{}, gate.Errorf(gate.NotFound, "no seal is attached in that slot; haven seal status lists them")
+		}
+		if len(slots) == 1 {
+			return gate.Outcome{}, ErrLastSeal
+		}
+		item, err := s.item(ctx, a, sealRef(name))
+		if err != nil {
+			return gate.Outcome{}, err
+		}
+		return gate.Outcome{Changes: []gate.Change{{Ref: item.Ref, Before: item, Delete: true}}}, nil
 	})
 }

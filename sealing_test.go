@@ -219,3 +219,29 @@ func TestUnlockWithTheWrongSealSaysWhichAndNothingElse(t *testing.T) {
 		t.Errorf("the error names the slot and no passphrase: %q", text)
 	}
 }
+
+func TestDetachSealLeavesALostOneBehind(t *testing.T) {
+	s := newMemory(t)
+	daily, lost := keyFile(t), keyFile(t)
+	system := open(t, s, map[string]seal.Seal{seal.Daily: daily, seal.Recovery: lost})
+	w := write(t, system)
+	if err := system.DetachSeal(t.Context(), "other"); !errors.Is(err, gate.NotFound) {
+		t.Errorf("detaching a slot that is not there: %v", err)
+	}
+	if err := system.DetachSeal(t.Context(), seal.Recovery); err != nil {
+		t.Fatal(err)
+	}
+	if err := system.DetachSeal(t.Context(), seal.Daily); !errors.Is(err, haven.ErrLastSeal) {
+		t.Errorf("detaching the last seal: %v", err)
+	}
+	if err := system.RotateSeal(t.Context(), map[string]seal.Seal{seal.Daily: daily}); err != nil {
+		t.Fatal(err)
+	}
+	sound(t, system)
+	system = open(t, s, map[string]seal.Seal{seal.Daily: daily})
+	read(t, system, w)
+	sound(t, system)
+	if _, err := haven.Open(t.Context(), haven.Config{Store: s, Seals: map[string]seal.Seal{seal.Recovery: lost}}); !errors.Is(err, gate.Locked) {
+		t.Errorf("the lost seal: %v, want locked", err)
+	}
+}

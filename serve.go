@@ -54,14 +54,16 @@ var ErrNotInitialized = errors.New("haven: the data folder holds no store yet: r
 // Server is a System on the network. It may be locked: then it answers nothing but health, and
 // the unseal socket.
 type Server struct {
-	cfg      ServeConfig
-	locked   *Locked
-	system   atomic.Pointer[System] // nil while locked
-	http     *server.Server
-	callers  *server.RateLimiter
-	failed   chan error // holds the first failure of the storage
-	stopped  atomic.Bool
-	sealedBy error // why no seal opened the store at the start; nil when one did
+	cfg     ServeConfig
+	locked  *Locked
+	system  atomic.Pointer[System] // nil while locked
+	http    *server.Server
+	callers *server.RateLimiter
+	failed  chan error // holds the first failure of the storage
+	stopped atomic.Bool
+	// unlocking is held while seals are tried: a store is unlocked once.
+	unlocking sync.Mutex
+	sealedBy  error // why no seal opened the store at the start; nil when one did
 }
 
 // NewServer takes the data folder, opens the listeners and unlocks with the seals of the Config.
@@ -161,6 +163,11 @@ func (s *Server) unseal(ctx context.Context, passphrase []byte) error {
 	if len(seals) == 0 {
 		return errors.New("haven: no slot of this store takes a passphrase; start it with a seal that it has (haven seal status)")
 	}
+	s.unlocking.Lock()
+	defer s.unlocking.Unlock()
+	if s.system.Load() != nil {
+		return nil
+	}
 	system, err := s.locked.Unlock(ctx, seals, Attempts(s.http.UnsealAttempts()))
 	switch {
 	case errors.Is(err, seal.ErrWrong):
@@ -206,6 +213,7 @@ func (s *Server) Run(ctx context.Context, ready server.Announcement) error {
 	var watching sync.WaitGroup
 	watching.Go(func() { s.scrub(ctx) })
 	watching.Go(func() { s.watchAlarms(ctx) })
+	watching.Go(func() { s.retrySeals(ctx) })
 	served := make(chan error, 1)
 	go func() { served <- s.http.Run(ctx, ready) }()
 	var err error

@@ -57,3 +57,9 @@ func (c *Client) ScheduleKeyDeletion(ctx context.Context, request ScheduleKeyDel
 func (c *Client) CancelKeyDeletion(ctx context.Context, key string) (*Key, error) {
 	return call[keyRequest, Key](ctx, c, operation{"cancel-key-deletion", true}, keyRequest{key})
 }
+
+// AcceptClock makes the server take its wall clock as it is, after it jumped and an alarm stands.
+func (c *Client) AcceptClock(ctx context.Context) error {
+	_, err := call[struct{}, struct{}](ctx, c, operation{"accept-clock", false}, struct{}{})
+	return err
+}

@@ -261,7 +261,8 @@ func (g *Gate) logged(c *Call, err error) error {
 	}
 	var e *Error
 	if errors.As(err, &e) && e.cause != nil {
-		g.log.Error("operation failed", "operation", c.op.Name, "request", c.request, "code", e.Code.String(), "cause", e.cause.Error())
+		g.log.Error("operation failed", slog.String("operation", c.op.Name), slog.String("request_id", c.request.String()),
+			slog.String("reason", e.Code.String()), slog.Any("error", e.cause))
 	}
 	return err
 }

@@ -127,7 +127,7 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(
 		a.dev(), a.demo(), a.init(), a.serve(),
 		a.key(), a.encrypt(), a.decrypt(), a.dataKey(), a.random(),
-		a.status(), a.unseal(), a.seal(), a.fsck(), a.bench(), a.benchServer(), a.version(),
+		a.status(), a.unseal(), a.seal(), a.clock(), a.fsck(), a.bench(), a.benchServer(), a.version(),
 	)
 	a.prepare(root)
 	return root

@@ -46,7 +46,7 @@ func (a *app) answerSlots(slots []seal.Slot) error {
 
 func (a *app) seal() *cobra.Command {
 	c := &cobra.Command{
-		Use: "seal", Short: "Show, rotate and replace what unlocks a store", GroupID: groupOperate,
+		Use: "seal", Short: "Show, rotate, replace and detach what unlocks a store", GroupID: groupOperate,
 		Long: `Show, rotate and replace the seals, which unlock a store. These commands work on the data folder:
 stop its server first.
 
@@ -55,7 +55,7 @@ stop its server first.
   haven seal rotate --data /var/lib/haven --recovery-seal passphrase`,
 		Args: noneBut("a command"), RunE: help,
 	}
-	c.AddCommand(a.sealStatus(), a.sealRotate(), a.sealMigrate())
+	c.AddCommand(a.sealStatus(), a.sealRotate(), a.sealMigrate(), a.sealDetach())
 	return c
 }
 

@@ -16,7 +16,7 @@ func (a *app) sealMigrate() *cobra.Command {
 		Use: "migrate", Short: "Attach a seal, in place of another or beside it",
 		Long: `Attach a seal in the slot named: in place of the one there, which must be presented too, or
 beside the others in a new slot. What sealed the slot before opens old copies of the store still:
-after a loss, rotate as well.
+after a loss, detach the slot and rotate.
 
 ` + sealHelp + "\n\n" + slotFields,
 		Example: `  haven seal migrate --data /var/lib/haven --to recovery=passphrase
