@@ -166,9 +166,6 @@ func (s *System) MigrateSeal(ctx context.Context, name string, from, to seal.Sea
 	})
 }
 
-// ErrLastSeal says that a store must keep at least one seal.
-var ErrLastSeal = errors.New("haven: the last seal cannot be detached: attach another first (haven seal migrate)")
-
 // DetachSeal forgets the slot of a seal that is lost or no longer wanted. Old copies of the store
 // still open with it: rotate afterwards, so that it opens nothing made later. The last slot stays.
 func (s *System) DetachSeal(ctx context.Context, name string) error {
@@ -181,7 +178,7 @@ func (s *System) DetachSeal(ctx context.Context, name string) error {
 			return gate.Outcome{}, gate.Errorf(gate.NotFound, "no seal is attached in that slot; haven seal status lists them")
 		}
 		if len(slots) == 1 {
-			return gate.Outcome{}, ErrLastSeal
+			return gate.Outcome{}, gate.Errorf(gate.InvalidState, "the last seal cannot be detached: attach another first, with haven seal migrate")
 		}
 		item, err := s.item(ctx, a, sealRef(name))
 		if err != nil {
