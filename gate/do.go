@@ -137,26 +137,30 @@ func (g *Gate) stage(ctx context.Context, c *Call, req *Request, fn Function) (*
 	if err := g.approve(ctx, c, req, &a); err != nil {
 		return refuse(err)
 	}
+	idempotent := c.idempotency != "" && req.Replay != nil
 	var remembered *store.Item
-	if c.idempotency != "" && req.Replay != nil {
-		done, before, err := g.replay(ctx, c, req, a)
+	if idempotent {
+		e, before, err := g.repeated(ctx, c, req, a)
 		if err != nil {
 			return refuse(err)
 		}
-		if done {
-			e, err := g.success(c, req, a, Outcome{}, journal.Replay)
-			if err != nil {
-				return refuse(err)
-			}
+		if e != nil {
 			return e, nil
 		}
 		remembered = before
 	}
 	outcome, err := fn(a)
 	if err != nil {
+		if idempotent {
+			// The same call may have been done since: then its own effect is what stands in this
+			// one's way.
+			if e, _, _ := g.repeated(ctx, c, req, a); e != nil {
+				return e, nil
+			}
+		}
 		return refuse(err)
 	}
-	if c.idempotency != "" && req.Replay != nil {
+	if idempotent {
 		outcome.Changes = append(outcome.Changes, remember(c, a, remembered, outcome.Answer))
 	}
 	e, err := g.success(c, req, a, outcome, 0)
@@ -164,6 +168,17 @@ func (g *Gate) stage(ctx context.Context, c *Call, req *Request, fn Function) (*
 		return refuse(err)
 	}
 	return e, nil
+}
+
+// repeated makes the entry of a call whose idempotency key has an answer, and gives it that answer;
+// nil when it has none. before is a forgotten one.
+func (g *Gate) repeated(ctx context.Context, c *Call, req *Request, a Approved) (e *entry, before *store.Item, err error) {
+	done, before, err := g.replay(ctx, c, req, a)
+	if err != nil || !done {
+		return nil, before, err
+	}
+	e, err = g.success(c, req, a, Outcome{}, journal.Replay)
+	return e, nil, err
 }
 
 // approve resolves what the request names, then asks whether the caller may, then whether the
