@@ -84,6 +84,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		problemStatus(w, "", http.StatusMethodNotAllowed, gate.Errorf(gate.InvalidRequest, "use %s for %s", route.methods(), route.op.Name))
 		return
 	}
+	r.Pattern = r.URL.Path // for the access log: one of the table's, nothing that was sent
 	x := &exchange{h: h, w: w, r: r}
 	x.serve(route)
 }
