@@ -81,8 +81,7 @@ func (s *scanner) object(member func(name string)) {
 	if s.take('}') || s.fail != nil {
 		return
 	}
-	var few [fewNames]string
-	seen := names{few: few[:0]}
+	var seen names
 	for members := 1; ; members++ {
 		name := nameOf(s.text())
 		if !seen.add(name) {
@@ -125,7 +124,8 @@ func nameOf(text []byte) string {
 // names are those of one object: the first few are compared one by one, more by a map, so that
 // the work grows with the body's length and not with its square.
 type names struct {
-	few  []string
+	few  [fewNames]string
+	n    int // of few
 	many map[string]struct{}
 }
 
@@ -133,11 +133,12 @@ const fewNames = 8
 
 // add adds a name; false when it is there already.
 func (n *names) add(name string) bool {
-	if slices.Contains(n.few, name) {
+	if slices.Contains(n.few[:n.n], name) {
 		return false
 	}
-	if len(n.few) < fewNames {
-		n.few = append(n.few, name)
+	if n.n < fewNames {
+		n.few[n.n] = name
+		n.n++
 		return true
 	}
 	if n.many == nil {
