@@ -127,6 +127,9 @@ func TestBatchSizes(t *testing.T) {
 		body, _ := build(n)
 		w.post("batch", body).refused(t, gate.InvalidRequest)
 	}
+	if _, err := native.ReadBatch([]byte(`{"items":[` + strings.Repeat("{},", 2*keys.MaxBatch) + `{}]}`)); err == nil {
+		t.Error("any number of items is read")
+	}
 	body, items := build(keys.MaxBatch)
 	a := w.post("batch", body)
 	checkBatchRecords(t, a, items)

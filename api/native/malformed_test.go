@@ -81,6 +81,17 @@ func TestMalformed(t *testing.T) {
 	}
 }
 
+// TestMalformedTags: what is wrong within a map is as little told as what is wrong around it.
+func TestMalformedTags(t *testing.T) {
+	w := newWorld(t)
+	for _, tags := range []string{
+		`{"` + canary + `":"a","` + canary + `":"b"}`, `{"` + canary + `":1}`, `{"` + canary + `":null}`, `{"` + canary + `":["a"]}`, `["` + canary + `"]`,
+		`{"` + canary + `":"\ud800"}`, "{\"" + canary + "\":\"\xff\"}", `{"` + canary + `":"a"`, `{"` + canary + `":"` + canary + `\u0000"}`, `{"aws:` + canary + `":"a"}`,
+	} {
+		w.malformed("create-key", tags, `{"purpose":"Lab results","type":"data","tags":`+tags+`}`)
+	}
+}
+
 // with adds a member to a body.
 func with(member string) func(string) string {
 	return func(body string) string {
@@ -257,7 +268,8 @@ func TestQueries(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{"", "?", "?key=", "?key=%ff", "?key=" + key + "&key=" + key, "?Key=" + key, "?key=" + key + "&" + canary + "=1",
-		"?key=" + key + "&limit=1", "?key=" + key + ";x=1", "?key=%zz", "?" + canary, "?key=" + canary, "?key=" + strings.Repeat("k", 5000), "?=" + key} {
+		"?key=" + key + "&limit=1", "?key=" + key + ";x=1", "?key=%zz", "?" + canary, "?key=" + canary, "?key=" + strings.Repeat("k", 5000), "?=" + key,
+		"?key=" + key + strings.Repeat("&", 5000)} {
 		a := w.get("describe-key", bad)
 		a.refused(t, gate.InvalidRequest)
 		w.clean(bad, []byte(a.body))

@@ -194,6 +194,7 @@ func TestOpenAPI(t *testing.T) {
 	if n := o.checkRefs(t, o.doc); n < 20 {
 		t.Errorf("%d references", n)
 	}
+	o.checkSchemas(t)
 	paths := at(o.doc, "paths").(object)
 	ids := map[string]bool{}
 	for _, op := range gate.Operations() {
@@ -218,6 +219,21 @@ func TestOpenAPI(t *testing.T) {
 	}
 	if len(paths) > 0 {
 		t.Errorf("described and not in the table: %v", paths)
+	}
+}
+
+// checkSchemas: every named type says all of its members, and requires none that it has not.
+func (o *openAPI) checkSchemas(t *testing.T) {
+	t.Helper()
+	for name, schema := range at(o.doc, "components", "schemas").(object) {
+		s := schema.(object)
+		if s["type"] != "object" || s["additionalProperties"] != false {
+			t.Errorf("%s: %v", name, s)
+		}
+		required, _ := s["required"].([]any)
+		for _, member := range required {
+			at(s, "properties", member.(string))
+		}
 	}
 }
 
