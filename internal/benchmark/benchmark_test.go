@@ -66,7 +66,7 @@ func TestRunKeys(t *testing.T) {
 		r.FirstRotations <= 0 || r.LastRotations <= 0 || r.DatabasePerKey <= 0 || r.JournalPerKey <= 0 || r.ResidentStart <= 0 {
 		t.Errorf("%+v", r)
 	}
-	judged(t, r.Targets, "start", "resident", "database", "p50 of random keys", "last rotations")
+	judged(t, r.Targets, "start", "resident", "store per key", "p50 of random keys", "last rotations")
 	written(t, r)
 }
 

@@ -297,7 +297,7 @@ func (m *manyKeys) judge() {
 	}
 	most("start to first encrypt, s", r.Start/1000, 2)
 	most("resident after start, MiB", float64(r.ResidentStart)/(1<<20), 200)
-	most("database per key, KB", r.DatabasePerKey/1000, 1.2)
+	most("store per key, database and journal, KB", (r.DatabasePerKey+r.JournalPerKey)/1000, 1.2)
 	most("p50 of random keys to one hot key", r.RandomP50/r.HotP50, 2)
 	most("last rotations to first", r.LastRotations/r.FirstRotations, 1.5)
 }
