@@ -1,5 +1,6 @@
 // Package crypt is the only package of Haven that imports ciphers. It encrypts messages, wraps key
-// material, computes MACs and derives keys from passwords, each in one way.
+// material, computes MACs and derives keys from passwords, each in one way; and it does with the
+// keys of customers what [Table] says that keys of their spec do.
 //
 // It guarantees:
 //
@@ -7,10 +8,14 @@
 //     keys: binding) it was made for, and under no second one: the format commits to all of them.
 //   - Decrypting says [ErrDecrypt] whatever was wrong, malformed input included, and nothing else
 //     about it.
-//   - Callers choose no nonce, salt or algorithm. Every message has a key of its own, so that the
-//     number of messages under one key has no limit worth counting.
+//   - Callers choose no nonce and no salt, and an algorithm only among those of the key. Every
+//     message has a key of its own, so that the number of messages under one key has no limit
+//     worth counting.
 //   - With Go's FIPS 140-3 module in force (GODEBUG=fips140=on or only) everything here uses
 //     approved functions; what cannot answers [ErrUnsupported], and nothing panics.
+//   - What a spec, a usage and an algorithm may be together is one table, which is executed.
+//     Material and public keys have one encoding each: what parses encodes to the same bytes.
+//   - Verifying says [ErrSignature] whatever was wrong, and reading material [ErrMaterial].
 //
 // It never stores, logs or prints a key, knows no policies and no key states, and makes no
 // decision about who may use what: package gate does.
@@ -48,8 +53,23 @@ var (
 	ErrDestroyed = errors.New("crypt: key was destroyed")
 	// ErrKey says that bytes cannot be a key: not [KeySize] long, or of version 0.
 	ErrKey = errors.New("crypt: not a usable key")
-	// ErrSize says that there is more to encrypt than the format takes, or nothing to wrap.
+	// ErrSize says that there is more to encrypt or sign than the format or algorithm takes, that a
+	// digest is not as long as the hash, or that there is nothing to wrap.
 	ErrSize = errors.New("crypt: length not allowed")
+	// ErrSpec says that there is no such spec, or that its keys do not do what was asked.
+	ErrSpec = errors.New("crypt: no such key spec, or not for this usage")
+	// ErrAlgorithm says that the key does not have the algorithm, or the algorithm not the message
+	// type.
+	ErrAlgorithm = errors.New("crypt: algorithm or message type is not one of the key's")
+	// ErrSignature is the one error of everything that verifies a signature or a MAC.
+	ErrSignature = errors.New("crypt: signature is not valid")
+	// ErrMaterial says that bytes are not material of the spec, whatever is wrong with them or with
+	// how they are wrapped for import.
+	ErrMaterial = errors.New("crypt: not usable key material")
+	// ErrPublicKey says that bytes are not a public key of the spec.
+	ErrPublicKey = errors.New("crypt: not a usable public key")
+	// ErrEncoding says that no standard has the encoding for keys of the spec.
+	ErrEncoding = errors.New("crypt: no such encoding for keys of this spec")
 	// ErrParameters says that the parameters of a password KDF are unknown or out of bounds.
 	ErrParameters = errors.New("crypt: password parameters not allowed")
 	// ErrUnsupported says that FIPS 140-3 mode is on and does not approve of what was asked.

@@ -2,6 +2,7 @@ package crypt
 
 import (
 	"bytes"
+	"crypto/ecdsa"
 
 	"github.com/haven-health/haven/internal/secret"
 )
@@ -38,3 +39,33 @@ var LeastPasswordKDF = leastPasswordKDF
 
 // CheckIn is Check in FIPS 140-3 mode, or outside it.
 func (p PasswordKDF) CheckIn(approved bool) error { return p.check(approved) }
+
+// HashSize is the length of a digest that an algorithm signs.
+func HashSize(a Algorithm) int {
+	row, err := matrix.Algorithm(a)
+	if err != nil || row.hash == 0 {
+		return 0
+	}
+	return row.hash.Size()
+}
+
+// AllowedHere tells whether this process may do what has the approval; AllowedIn, whether another.
+func (a Approval) AllowedHere() bool                       { return a.allowed() }
+func (a Approval) AllowedIn(only bool, module string) bool { return a.allowedIn(only, module) }
+
+// UnwrapPadded and WrapPadded are RFC 5649.
+var (
+	UnwrapPadded = unwrapPadded
+	WrapPadded   = wrapPadded
+)
+
+// ECEncodings are the encodings of a key that import takes, the stored one first.
+func ECEncodings(s Spec, material []byte) (out [][]byte) {
+	row, _ := matrix.Row(s)
+	f := row.family.(ecFamily)
+	k, _, _ := f.parse(material)
+	for _, c := range [][2]bool{{false, true}, {false, false}, {true, true}, {true, false}} {
+		out = append(out, f.pkcs8((*ecdsa.PrivateKey)(k.(*ecPrivate)), c[0], c[1]))
+	}
+	return out
+}
