@@ -2,6 +2,7 @@ package haven
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/haven-health/haven/gate"
@@ -30,7 +31,12 @@ func (s *System) own(ctx context.Context, op *gate.Operation, parameters string,
 	if err != nil {
 		return err
 	}
-	return s.gate.Do(ctx, c, gate.Request{Parameters: parameters}, f)
+	err = s.gate.Do(ctx, c, gate.Request{Parameters: parameters}, f)
+	var refused *gate.Error
+	if errors.As(err, &refused) && errors.Is(refused.Cause(), store.ErrFailed) {
+		return fmt.Errorf("haven: %w: %w", store.ErrFailed, err) // the process ends with 74 by it
+	}
+	return err
 }
 
 // item reads one checked item for changing it.

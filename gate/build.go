@@ -122,6 +122,7 @@ type staging struct {
 
 // add stages one entry as operation number op.
 func (st *staging) add(op int, e *entry) error {
+	st.batch.Restricting = st.batch.Restricting || e.restrict
 	if !e.changes() {
 		st.s.builder.Add(e.encoded, e.personal)
 		return nil
@@ -139,7 +140,6 @@ func (st *staging) add(op int, e *entry) error {
 	}
 	st.s.scratch = encoded
 	st.s.builder.Add(encoded, e.personal)
-	st.batch.Restricting = st.batch.Restricting || e.restrict
 	e.eachTouched(func(ref store.Ref) {
 		st.batch.Touched = append(st.batch.Touched, ref)
 		st.undos = append(st.undos, st.s.view.touch(ref, st.next.N))

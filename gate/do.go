@@ -265,10 +265,10 @@ func (g *Gate) success(c *Call, req *Request, a Approved, outcome Outcome, flags
 	if outcome.Parameters != "" {
 		r.Parameters = joinParameters(r.Parameters, outcome.Parameters)
 	}
-	e := &entry{reading: &c.reading, personal: c.committed().values}
+	e := &entry{reading: &c.reading, personal: c.committed().values, restrict: c.op.Restricts}
 	if len(outcome.Changes)+len(outcome.Stops) > 0 {
 		record, kept := r, outcome
-		e.record, e.outcome, e.restrict = &record, &kept, c.op.Restricts
+		e.record, e.outcome = &record, &kept
 		return e, nil
 	}
 	if err := e.encode(&r); err != nil {

@@ -18,7 +18,8 @@ type Operation struct {
 	// Mutates tells that it may change items; it takes an Idempotency-Key.
 	Mutates bool
 	// Restricts tells that it takes rights away: it runs ahead of others, again until its
-	// deadline when contended, and from reserved space on a full disk.
+	// deadline when contended, and from reserved space on a full disk. So does the start of a
+	// server: one that a full disk kept from starting could revoke nothing.
 	Restricts bool
 	// Reads tells that it also answers GET.
 	Reads bool
@@ -60,7 +61,7 @@ var (
 	Batch           = &Operation{Number: 24, Name: "batch", Event: "Batch", Permission: "", BodyLimit: batchBody, Summary: "up to 1,000 encrypt, decrypt and generate-data-key items in one call"}
 
 	Initialize      = &Operation{Number: 60, Name: "initialize", Event: "Initialize", Permission: "haven:Initialize", Mutates: true, Internal: true, Summary: "make a new store with its first administrator and master key"}
-	Start           = &Operation{Number: 61, Name: "start", Event: "Start", Permission: "haven:Start", Internal: true, Summary: "begin serving from a store"}
+	Start           = &Operation{Number: 61, Name: "start", Event: "Start", Permission: "haven:Start", Restricts: true, Internal: true, Summary: "begin serving from a store"}
 	Unseal          = &Operation{Number: 62, Name: "unseal", Event: "Unseal", Permission: "haven:Unseal", Internal: true, Summary: "unlock a store; counts the attempts since it was locked"}
 	RotateSeal      = &Operation{Number: 63, Name: "rotate-seal", Event: "RotateSeal", Permission: "haven:RotateSeal", Mutates: true, Internal: true, Summary: "replace the root key and wrap anew what it wraps"}
 	MigrateSeal     = &Operation{Number: 64, Name: "migrate-seal", Event: "MigrateSeal", Permission: "haven:MigrateSeal", Mutates: true, Internal: true, Summary: "attach a seal in place of another"}
