@@ -49,6 +49,9 @@ type Config struct {
 
 	// Random makes idempotency keys and jitter. Optional: nil means crypto/rand.
 	Random io.Reader
+	// Wrap puts something around the transport, such as tracing or a log of request ids. It sees
+	// the token of every try, and must not follow redirects. Optional.
+	Wrap func(http.RoundTripper) http.RoundTripper
 	// Wait pauses between tries and ends early, with the context's error, when it is done.
 	// Optional: nil waits for real; tests give their own.
 	Wait func(context.Context, time.Duration) error
@@ -89,6 +92,9 @@ func New(cfg Config) (*Client, error) {
 		c.wait = waitForReal
 	}
 	c.http = newHTTPClient(roots, cmp.Or(cfg.Timeout, 30*time.Second), cmp.Or(cfg.Connections, 256))
+	if cfg.Wrap != nil {
+		c.http.Transport = cfg.Wrap(c.http.Transport)
+	}
 	return c, nil
 }
 
