@@ -11,7 +11,7 @@ import (
 func (a *app) clock() *cobra.Command {
 	c := &cobra.Command{
 		Use: "clock", Short: "Accept a clock that jumped", GroupID: groupOperate,
-		Long:    "What the server believes of the time. While the wall clock is not believed, haven_clock_alarm is 1 in /metrics.",
+		Long:    "What the server believes of the time. While it does not believe the wall clock, haven_clock_alarm\nis 1 in /metrics.",
 		Example: `  haven clock accept`,
 		Args:    noneBut("a command"), RunE: help,
 	}
