@@ -44,13 +44,18 @@ func (g *Gate) Do(ctx context.Context, c *Call, req Request, fn Function) error 
 			return g.logged(c, err)
 		}
 		if err := g.again(ctx, c, attempt); err != nil {
-			err := asError(err)
-			if recorded := g.leave(ctx, g.failure(c, &req, nil, err)); recorded != nil {
-				return g.logged(c, recorded)
-			}
-			return g.logged(c, err)
+			return g.refuse(ctx, c, &req, err)
 		}
 	}
+}
+
+// refuse records that the call came to nothing and returns the error to answer.
+func (g *Gate) refuse(ctx context.Context, c *Call, req *Request, err error) error {
+	e := asError(err)
+	if failed := g.leave(ctx, g.failure(c, req, nil, e)); failed != nil {
+		return g.logged(c, failed)
+	}
+	return g.logged(c, e)
 }
 
 // Work is one of several operations that are made durable together: see [Gate.DoAll].
@@ -87,9 +92,12 @@ func (g *Gate) DoAll(ctx context.Context, work []Work) []error {
 		case e.moved:
 			g.stats.reruns.Add(1)
 			w := &work[i]
-			if answers[i] = g.authenticate(ctx, w.Call); answers[i] == nil {
+			if err := g.authenticate(ctx, w.Call); err != nil {
+				answers[i] = g.refuse(ctx, w.Call, &w.Request, err)
+			} else {
 				answers[i] = g.Do(ctx, w.Call, w.Request, w.Do)
 			}
+			continue // it was logged
 		}
 		answers[i] = g.logged(work[i].Call, answers[i])
 	}

@@ -212,7 +212,9 @@ func (g *Gate) authenticate(ctx context.Context, c *Call) error {
 	resets, _ := g.view.recent.takenBack()
 	c.reading.begin(g.seq.applied.get().N, resets)
 	principal, err := g.auth.Authenticate(ctx, &c.reading, &c.proof)
-	c.principal = principal
+	if err == nil { // else the record names who began the call
+		c.principal = principal
+	}
 	return err
 }
 
@@ -238,11 +240,7 @@ func (c *Call) Own(op *Operation, now time.Time, random io.Reader) (*Call, error
 // Refuse records that an authenticated call was not understood, or was over a limit, and returns
 // the error to answer. err should be an *Error; anything else becomes Internal.
 func (g *Gate) Refuse(ctx context.Context, c *Call, err error) error {
-	e := asError(err)
-	if recorded := g.leave(ctx, g.failure(c, &Request{}, nil, e)); recorded != nil {
-		return g.logged(c, recorded)
-	}
-	return g.logged(c, e)
+	return g.refuse(ctx, c, &Request{}, err)
 }
 
 // Accept does accept-clock: it takes the wall clock as it is, after it jumped and an alarm stood,

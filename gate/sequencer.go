@@ -22,6 +22,8 @@ type entry struct {
 	personal []journal.PersonalValue
 	outcome  *Outcome
 	restrict bool
+	// lost, if not nil, is called when it is known not to have become durable, or not known to.
+	lost func()
 
 	// Written by the sequencer before the batch's done is closed.
 	moved bool
@@ -164,6 +166,9 @@ func (s *sequencer) sequence(b *batch) {
 		if err != nil {
 			for _, e := range rest {
 				e.err = err
+				if e.lost != nil {
+					e.lost()
+				}
 			}
 			s.stats.refused.Add(uint64(len(rest)))
 			return

@@ -14,6 +14,13 @@ type strangers struct {
 	last  time.Time
 }
 
+// add counts calls whose sample was not recorded again, for the next.
+func (s *strangers) add(n uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.count += n
+}
+
 const strangerEvery = 10 * time.Second
 
 // stranger counts a call that proved nobody, and records it if the last record is old enough.
@@ -55,6 +62,7 @@ func (g *Gate) recordStrangers(c *Call, count uint64) {
 	req := &Request{Parameters: fmt.Sprintf("operation=%s;count=%d", c.op.Name, count)}
 	e := g.failure(&sample, req, nil, &Error{Code: Unauthenticated})
 	if e != nil {
+		e.lost = func() { g.strangers.add(count) }
 		g.seq.join(false, e)
 	}
 }
