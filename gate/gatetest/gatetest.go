@@ -104,8 +104,10 @@ func (w *World) TryReopen() error {
 	if token, made := s.FirstToken(); made {
 		w.Token = token
 	}
-	if items := w.Items(store.KindPrincipal); w.Admin.IsZero() && len(items) > 0 {
-		copy(w.Admin[:], items[0].ID)
+	if w.Admin.IsZero() {
+		key, err := s.KeyManager().DescribeKey(context.Background(), "alias/haven-master")
+		w.must(err)
+		w.Admin = key.CreatedBy // the first administrator made the first key
 	}
 	return nil
 }

@@ -1,0 +1,102 @@
+package gate_test
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+
+	"github.com/haven-health/haven"
+	"github.com/haven-health/haven/gate"
+	"github.com/haven-health/haven/gate/gatetest"
+	"github.com/haven-health/haven/internal/secret"
+	"github.com/haven-health/haven/keys"
+	"github.com/haven-health/haven/store"
+	"github.com/haven-health/haven/store/memory"
+)
+
+// fixture is a store with one key of two versions, and another node at it.
+type fixture struct {
+	*gatetest.World
+	key        string
+	id, master gate.ID
+	ciphertext []byte // of version 2
+	clerk      gate.ID
+	hook       *hooked
+	other      *gatetest.World
+}
+
+// hooked is a store that does something when its head is read, as the sequencer does after it
+// closed a batch.
+type hooked struct {
+	*memory.Store
+	times atomic.Int32
+	do    func()
+}
+
+func (h *hooked) Head(ctx context.Context) (store.Head, error) {
+	if h.times.Load() > 0 {
+		h.times.Add(-1)
+		h.do()
+	}
+	return h.Store.Head(ctx)
+}
+
+var setting = store.Ref{Kind: store.KindSetting, ID: "test"}
+
+func newFixture(t *testing.T) *fixture {
+	shared := memory.New(1)
+	f := &fixture{hook: &hooked{Store: shared}}
+	f.World = gatetest.New(t, func(cfg *haven.Config) { cfg.Store = f.hook })
+	km := f.KeyManager()
+	k, err := km.CreateKey(background, keys.CreateRequest{Purpose: "Patient data encryption", Type: keys.Data})
+	f.must(err)
+	_, err = km.RotateKey(background, k.ID)
+	f.must(err)
+	c, err := km.Encrypt(background, keys.EncryptRequest{Key: k.ID, Plaintext: []byte("kept")})
+	f.must(err)
+	masters, err := km.ListKeys(background, keys.ListRequest{Type: keys.Master})
+	f.must(err)
+	f.key, f.ciphertext = k.ID, c.Ciphertext
+	f.id, _ = gate.ParseID(k.ID)
+	f.master, _ = gate.ParseID(masters.Keys[0].ID)
+	f.clerk, _ = f.Principal("clerk", false)
+	f.Stage(gate.Change{Ref: setting, Body: []byte("1")})
+	f.other = gatetest.New(t, func(cfg *haven.Config) { cfg.Store = shared })
+	f.other.Damaged = true // the first node checks
+	f.hook.do = f.meddle
+	return f
+}
+
+func (f *fixture) must(err error) {
+	f.Helper()
+	if err != nil {
+		f.Fatal(err)
+	}
+}
+
+// meddle lets the other node touch the administrator's principal without changing it.
+func (f *fixture) meddle() {
+	principal := store.Ref{Kind: store.KindPrincipal, ID: string(f.Admin[:])}
+	f.elsewhere(gate.Change{Ref: setting, Body: []byte("2"), Also: []store.Ref{principal}})
+}
+
+// elsewhere lets the other node change an item. It is called by a sequencer, which a fatal failure
+// would end.
+func (f *fixture) elsewhere(change gate.Change) {
+	items, _, err := f.hook.Store.Get(background, change.Ref)
+	if err == nil {
+		var c *gate.Call
+		change.Before = &items[0]
+		if c, err = f.other.Gate().Begin(background, gatetest.Staging, gate.Proof{Local: f.Admin}); err == nil {
+			err = f.other.Gate().Do(background, c, gate.Request{}, func(gate.Approved) (gate.Outcome, error) {
+				return gate.Outcome{Changes: []gate.Change{change}}, nil
+			})
+		}
+	}
+	if err != nil {
+		f.Errorf("the other node: %v", err)
+	}
+}
+
+// token is a bearer token of a test's making.
+func token(text string) secret.Bytes { return secret.New([]byte(text)) }
