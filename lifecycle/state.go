@@ -83,7 +83,6 @@ const (
 	PendingDeletion        // nobody uses it; can be cancelled until the deletion date
 	Gone                   // its deletion date was reached: every version is, or is being, destroyed
 
-	statuses = int(Gone)
 )
 
 var statusNames = [...]string{
