@@ -43,11 +43,11 @@ func (k *AgreementKey) Agree(peer []byte) (secret.Bytes, error) {
 	if err != nil {
 		return secret.Bytes{}, err
 	}
+	var shared []byte
 	public, err := (*ecdsa.PublicKey)(p.key.(*ecPublic)).ECDH()
-	if err != nil {
-		return secret.Bytes{}, ErrPublicKey
+	if err == nil {
+		shared, err = private.ECDH(public)
 	}
-	shared, err := private.ECDH(public)
 	if err != nil {
 		return secret.Bytes{}, ErrPublicKey
 	}

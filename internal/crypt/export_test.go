@@ -69,3 +69,12 @@ func ECEncodings(s Spec, material []byte) (out [][]byte) {
 	}
 	return out
 }
+
+// ImportMaterial is what becomes of material once unwrapped.
+func ImportMaterial(s Spec, b []byte) (secret.Bytes, error) {
+	row, err := matrix.Row(s)
+	if err != nil {
+		return secret.Bytes{}, err
+	}
+	return row.importMaterial(b)
+}

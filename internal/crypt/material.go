@@ -116,11 +116,15 @@ func openFor[K any](s Spec, u Usage, material secret.Bytes) (K, *SpecRow, *Use, 
 	if err != nil {
 		return none, nil, nil, err
 	}
-	k, err := row.open(material)
+	opened, err := row.open(material)
 	if err != nil {
 		return none, nil, nil, err
 	}
-	return k.(K), row, use, nil
+	k, ok := opened.(K)
+	if !ok { // AES keys and RSA keys have a usage in common
+		return none, nil, nil, ErrSpec
+	}
+	return k, row, use, nil
 }
 
 // held is a key until it is destroyed. The standard library's keys cannot be zeroed: what destroying

@@ -90,9 +90,6 @@ type OAEPKey struct {
 // OpenOAEPKey opens material of an RSA key; it keeps nothing of the argument. It returns
 // [ErrSpec], [ErrUnsupported] or [ErrMaterial].
 func OpenOAEPKey(s Spec, material secret.Bytes) (*OAEPKey, error) {
-	if s == SymmetricDefault { // has the usage, and a type of its own
-		return nil, ErrSpec
-	}
 	inner, row, use, err := openFor[*rsaPrivate](s, EncryptDecrypt, material)
 	if err != nil {
 		return nil, err

@@ -141,7 +141,8 @@ func TestDigestIsTheHashOfRaw(t *testing.T) {
 	}
 }
 
-// TestPSSRandomnessThatFails, and a destroyed key that signs no more and still verifies.
+// TestSigningKeyEnds: without randomness there is no PSS signature; a destroyed key signs no more
+// and still verifies.
 func TestSigningKeyEnds(t *testing.T) {
 	v := sampleOf(t, crypt.RSA2048)
 	broken := must(crypt.OpenSigningKey(v.Spec, v.material(), iotest.ErrReader(io.ErrClosedPipe)))(t)
