@@ -33,9 +33,11 @@ func NewManager(g *gate.Gate, ring *Ring, random io.Reader, policy lifecycle.Pol
 // replay returns how an operation answers again for an idempotency key, from what it stored.
 func replay[T any](answer *T) func([]byte) error {
 	return func(stored []byte) error {
-		if err := json.Unmarshal(stored, answer); err != nil {
+		var whole T // nothing of an earlier run shows through
+		if err := json.Unmarshal(stored, &whole); err != nil {
 			return fmt.Errorf("keys: a stored answer: %w", err)
 		}
+		*answer = whole
 		return nil
 	}
 }

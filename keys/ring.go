@@ -75,7 +75,7 @@ func NewRing(cfg RingConfig) *Ring {
 	return r
 }
 
-// drop forgets the material; who still holds it gets crypt.ErrDestroyed and loads again.
+// drop destroys the material; who is using it gets crypt.ErrDestroyed and loads again.
 func (v *loadedVersion) drop() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -249,16 +249,21 @@ func (r *Ring) binding(id gate.ID, n uint32, spec Spec, usage Usage) blob.Bindin
 	}
 }
 
-// use runs f with the target's material. The material may be dropped by a change meanwhile; then
-// it is loaded once more, and the gate decides what that change means.
+// use runs f with the target's material. The material may leave the cache meanwhile, for a change or
+// for want of room; then it is loaded once more, the last time for this use alone, so that no cache
+// is too small. What a change means is the gate's to decide.
 func (r *Ring) use(ctx context.Context, a gate.Approved, t *gate.Target, f func(*crypt.Key) error) error {
 	version := t.Domain.(*loadedVersion)
 	for attempt := 0; ; attempt++ {
-		material, err := r.material(ctx, a, t.Key, version)
+		last := attempt == 2
+		material, own, err := r.material(ctx, a, t.Key, version, last)
 		if err == nil {
 			err = f(material)
 		}
-		if err != crypt.ErrDestroyed || attempt == 2 {
+		if own {
+			material.Destroy()
+		}
+		if err != crypt.ErrDestroyed || last {
 			return err
 		}
 		if version, err = r.version(ctx, a.Reading(), t.Key, t.Version); err != nil {
@@ -268,44 +273,41 @@ func (r *Ring) use(ctx context.Context, a gate.Approved, t *gate.Target, f func(
 }
 
 // material returns a version's material ready for use, unwrapping it if need be. It demands the
-// gate's approval, and uses no more of the hierarchy than the approved operation needs.
-func (r *Ring) material(ctx context.Context, a gate.Approved, id gate.ID, v *loadedVersion) (*crypt.Key, error) {
+// gate's approval, and uses no more of the hierarchy than the approved operation needs. Own says
+// that the caller alone has it, and destroys it: because it asked for that, or because the version
+// has left the cache.
+func (r *Ring) material(ctx context.Context, a gate.Approved, id gate.ID, v *loadedVersion, alone bool) (key *crypt.Key, own bool, err error) {
 	a.Principal()
 	v.mu.Lock()
-	ready, dropped := v.material, v.dropped
+	ready := v.material
 	v.mu.Unlock()
-	if ready != nil {
-		return ready, nil
-	}
-	if dropped {
-		return nil, crypt.ErrDestroyed
+	if ready != nil && !alone {
+		return ready, false, nil
 	}
 	if len(v.body.wrapped) == 0 {
-		return nil, gate.Errorf(gate.InvalidState, "key %s version %d has no material", id, v.body.Life.Number)
+		return nil, false, gate.Errorf(gate.InvalidState, "key %s version %d has no material", id, v.body.Life.Number)
 	}
-	material, err := r.unwrap(ctx, a, id, v)
+	material, err := r.unwrap(ctx, a, id, v, alone)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	key, err := crypt.NewKey(id, v.body.Life.Number, material, r.cfg.Random)
-	if err != nil {
-		return nil, fmt.Errorf("keys: key %s version %d: %w", id, v.body.Life.Number, err)
+	if key, err = crypt.NewKey(id, v.body.Life.Number, material, r.cfg.Random); err != nil {
+		return nil, false, fmt.Errorf("keys: key %s version %d: %w", id, v.body.Life.Number, err)
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	switch {
-	case v.dropped:
-		key.Destroy()
-		return nil, crypt.ErrDestroyed
+	case alone || v.dropped:
+		return key, true, nil
 	case v.material != nil: // another operation was first
 		key.Destroy()
-		return v.material, nil
+		return v.material, false, nil
 	}
 	v.material = key
-	return key, nil
+	return key, false, nil
 }
 
-func (r *Ring) unwrap(ctx context.Context, a gate.Approved, id gate.ID, v *loadedVersion) (secret.Bytes, error) {
+func (r *Ring) unwrap(ctx context.Context, a gate.Approved, id gate.ID, v *loadedVersion, alone bool) (secret.Bytes, error) {
 	b := r.binding(id, v.body.Life.Number, v.body.Spec, v.body.Usage)
 	if v.body.by.IsZero() {
 		return unwrapped(r.cfg.Root.Unwrap(b, v.body.wrapped))
@@ -314,9 +316,12 @@ func (r *Ring) unwrap(ctx context.Context, a gate.Approved, id gate.ID, v *loade
 	if err != nil {
 		return secret.Bytes{}, missingMaster(err)
 	}
-	above, err := r.material(ctx, a, v.body.by, master)
+	above, own, err := r.material(ctx, a, v.body.by, master, alone)
 	if err != nil {
 		return secret.Bytes{}, err
+	}
+	if own {
+		defer above.Destroy()
 	}
 	return unwrapped(above.Unwrap(b, v.body.wrapped))
 }
