@@ -1,0 +1,183 @@
+package gate_test
+
+import (
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/haven-health/haven/gate"
+	"github.com/haven-health/haven/gate/gatetest"
+	"github.com/haven-health/haven/keys"
+	"github.com/haven-health/haven/store"
+)
+
+// repeated creates a key under an idempotency key, as a principal.
+func repeated(w *gatetest.World, as gate.ID, idempotency, purpose string) (*keys.Key, error) {
+	c, err := w.Gate().Begin(background, gate.CreateKey, gate.Proof{Local: as})
+	if err != nil {
+		return nil, err
+	}
+	body := [32]byte{}
+	copy(body[:], purpose)
+	if err := c.Idempotent(idempotency, body); err != nil {
+		return nil, err
+	}
+	return w.Manager().CreateKey(background, c, keys.CreateRequest{
+		Purpose: purpose, Type: keys.Data, Tags: map[string]string{"purpose": purpose},
+	})
+}
+
+func dataKeys(w *gatetest.World) int {
+	w.Helper()
+	page, err := w.KeyManager().ListKeys(background, keys.ListRequest{Type: keys.Data})
+	if err != nil {
+		w.Fatal(err)
+	}
+	return len(page.Keys)
+}
+
+func TestIdempotency(t *testing.T) {
+	w := gatetest.New(t)
+	first, err := repeated(w, w.Admin, "k", "one")
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := func(what string, same bool) {
+		t.Helper()
+		k, err := repeated(w, w.Admin, "k", "one")
+		if err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		if (k.ID == first.ID) != same || same && (k.ARN != first.ARN || k.Tags["purpose"] != "one" || !k.CreatedAt.Equal(first.CreatedAt)) {
+			t.Errorf("%s: answered %+v after %+v", what, k, first)
+		}
+	}
+	again("at once", true)
+	if _, err := repeated(w, w.Admin, "k", "two"); !errors.Is(err, gate.IdempotencyMismatch) {
+		t.Errorf("another body was answered %v", err)
+	}
+	w.Reopen()
+	again("after a restart", true)
+	w.Clock.Advance(24*time.Hour - time.Millisecond)
+	again("just within 24 hours", true)
+	if n := dataKeys(w); n != 1 {
+		t.Errorf("%d keys", n)
+	}
+	w.Clock.Advance(time.Millisecond)
+	again("after 24 hours", false)
+	if n := dataKeys(w); n != 2 {
+		t.Errorf("%d keys after 24 hours", n)
+	}
+}
+
+// TestIdempotencyScope: a key is a principal's and an operation's.
+func TestIdempotencyScope(t *testing.T) {
+	w := gatetest.New(t)
+	other, _ := w.Principal("second", true)
+	first, err := repeated(w, w.Admin, "k", "one")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if k, err := repeated(w, other, "k", "one"); err != nil || k.ID == first.ID {
+		t.Errorf("another principal was answered %v, %v", k, err)
+	}
+	c := w.Begin(gate.DisableKey)
+	if err := c.Idempotent("k", [32]byte{9}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Manager().DisableKey(background, c, keys.KeyRequest{Key: first.ID}); err != nil {
+		t.Errorf("another operation was answered %v", err)
+	}
+}
+
+func TestIdempotencyKeys(t *testing.T) {
+	w := gatetest.New(t)
+	for key, valid := range map[string]bool{
+		"": false, "a b": false, "ä": false, "\x7f": false, strings.Repeat("x", gate.MaxIdempotency+1): false,
+		"a": true, "!~": true, strings.Repeat("x", gate.MaxIdempotency): true,
+	} {
+		if err := w.Begin(gate.CreateKey).Idempotent(key, [32]byte{}); (err == nil) != valid || err != nil && !errors.Is(err, gate.InvalidRequest) {
+			t.Errorf("%q: %v", key, err)
+		}
+	}
+}
+
+// TestIdempotentAtOnce: many callers with one key have one effect and one answer.
+func TestIdempotentAtOnce(t *testing.T) {
+	w := gatetest.New(t)
+	for round := range 20 {
+		var wg sync.WaitGroup
+		ids := make([]string, 8)
+		for i := range ids {
+			wg.Go(func() {
+				for { // one that is contended is asked again, as clients do
+					k, err := repeated(w, w.Admin, string(rune('a'+round)), "one")
+					if err == nil {
+						ids[i] = k.ID
+						return
+					}
+					if !errors.Is(err, gate.Contended) {
+						t.Error(err)
+						return
+					}
+				}
+			})
+		}
+		wg.Wait()
+		for _, id := range ids {
+			if id != ids[0] {
+				t.Fatalf("two answers: %s and %s", id, ids[0])
+			}
+		}
+		if n := dataKeys(w); n != round+1 {
+			t.Fatalf("%d keys after %d rounds", n, round+1)
+		}
+	}
+}
+
+// TestIdempotentAfterFault: who did not learn the outcome asks again and gets it, once.
+func TestIdempotentAfterFault(t *testing.T) {
+	for way, faults := range waysToFail {
+		t.Run(way, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w, faulty := withFaults(t)
+				for i, f := range faults {
+					faulty.FailCommit(i+1, f.written, f.err)
+				}
+				first, err := repeated(w, w.Admin, "k", "one")
+				if err != nil && !errors.Is(err, gate.Unavailable) && !errors.Is(err, gate.NoSpace) {
+					t.Fatal(err)
+				}
+				second, err := repeated(w, w.Admin, "k", "one")
+				if err != nil || first != nil && first.ID != second.ID {
+					t.Errorf("answered %v, then %v, %v", first, second, err)
+				}
+				if n := dataKeys(w); n != 1 {
+					t.Errorf("%d keys", n)
+				}
+			})
+		})
+	}
+}
+
+// TestIdempotencyRowIsHousekeeping: remembering an answer moves no epoch by itself.
+func TestIdempotencyRowIsHousekeeping(t *testing.T) {
+	w := gatetest.New(t)
+	before, err := w.Store.Head(background)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := repeated(w, w.Admin, "k", "one"); err != nil {
+		t.Fatal(err)
+	}
+	after, err := w.Store.Head(background)
+	if err != nil || after.Epoch != before.Epoch {
+		t.Errorf("the epoch went from %v to %v: %v", before.Epoch, after.Epoch, err)
+	}
+	if rows := w.Items(store.KindIdempotency); len(rows) != 1 || rows[0].Due != w.Clock.Wall().Add(24*time.Hour).UnixMilli() {
+		t.Errorf("remembered as %+v", rows)
+	}
+}
