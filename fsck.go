@@ -45,6 +45,9 @@ func (s *System) Check(ctx context.Context, progress func(float64)) (FsckReport,
 	}
 	graph, err := s.ring.Check(ctx)
 	report.Findings = append(report.Findings, graph...)
+	if errors.Is(err, gate.Tampered) && len(report.Findings) > 0 {
+		err = nil // the damaged item stands among the findings; how the rest hangs together it hides
+	}
 	return report, err
 }
 
