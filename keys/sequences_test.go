@@ -19,7 +19,7 @@ func sequences(t *testing.T) int {
 		if raceDetector {
 			return 100
 		}
-		return 2000
+		return 600
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 {
