@@ -80,11 +80,6 @@ func (l *life) compromise(version uint32) {
 	}
 }
 
-func (l life) equal(other life) bool {
-	return l.disabled == other.disabled && l.deleting == other.deleting && l.primary == other.primary &&
-		slices.Equal(l.versions, other.versions)
-}
-
 // decrypts tells whether what a version protected can be decrypted.
 func (l life) decrypts(version uint32) bool {
 	if !l.usable() || int(version) > len(l.versions) {

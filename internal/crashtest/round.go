@@ -194,13 +194,14 @@ func (r *round) work(p *process, end ending) error {
 	if end.heavy {
 		span *= 12
 	}
+	held := time.Duration(r.rng.Int64N(int64(r.cfg.Load)))
 	stop := make(chan struct{})
 	loaded := make(chan error, 1)
 	go func() { loaded <- r.load(p, stop, end.heavy) }()
 	deadline := time.NewTimer(span)
 	defer deadline.Stop()
 	if end.paused {
-		r.pause(p, time.Duration(r.rng.Int64N(int64(r.cfg.Load))))
+		r.pause(p, held)
 	}
 	select {
 	case <-p.ended:

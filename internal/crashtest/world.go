@@ -31,8 +31,8 @@ type ciphertext struct {
 	number  uint64 // stands in its encryption context
 }
 
-func (c *ciphertext) context() map[string]string {
-	return map[string]string{"drill": fmt.Sprint(c.number)}
+func (w *ciphertext) context() map[string]string {
+	return map[string]string{"drill": fmt.Sprint(w.number)}
 }
 
 // plaintext is a text that can be told from all others.
