@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/asn1"
 	"encoding/base64"
 	"encoding/pem"
 	"errors"
@@ -93,6 +94,31 @@ func TestPublicKeysAltered(t *testing.T) {
 	}
 	if n == 0 {
 		t.Error("no public keys")
+	}
+}
+
+// TestPublicKeyWithMore: the standard library ignores what follows the exponent; here it is refused.
+func TestPublicKeyWithMore(t *testing.T) {
+	v := sampleOf(t, crypt.RSA2048)
+	var whole struct {
+		Algorithm asn1.RawValue
+		Key       asn1.BitString
+	}
+	var key struct{ N, E *big.Int }
+	if _, err := asn1.Unmarshal(v.PublicKey, &whole); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := asn1.Unmarshal(whole.Key.Bytes, &key); err != nil {
+		t.Fatal(err)
+	}
+	inner := must(asn1.Marshal(struct{ N, E, More *big.Int }{key.N, key.E, key.E}))(t)
+	whole.Key = asn1.BitString{Bytes: inner, BitLength: 8 * len(inner)}
+	b := must(asn1.Marshal(whole))(t)
+	if _, err := x509.ParsePKIXPublicKey(b); err != nil {
+		t.Fatalf("not even the library takes it, so it proves nothing: %v", err)
+	}
+	if _, err := crypt.ParsePublicKey(v.Spec, b); err != crypt.ErrPublicKey {
+		t.Error(err)
 	}
 }
 

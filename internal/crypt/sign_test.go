@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
+	"crypto/sha3"
 	"crypto/sha512"
 	"crypto/x509"
 	"errors"
@@ -138,6 +139,28 @@ func TestDigestIsTheHashOfRaw(t *testing.T) {
 	}
 	if ed25519.VerifyWithOptions(public, once[:], signature, ph) == nil {
 		t.Error("the digest was taken for the prehash")
+	}
+}
+
+// TestExternalMu: what is signed by the µ of a message (FIPS 204, algorithm 7, line 6, with an empty
+// context) verifies by the message, and by no other.
+func TestExternalMu(t *testing.T) {
+	for _, s := range []crypt.Spec{crypt.MLDSA44, crypt.MLDSA65, crypt.MLDSA87} {
+		if crypt.Supported(s, crypt.SignVerify) == crypt.ErrUnsupported {
+			continue
+		}
+		v := sampleOf(t, s)
+		k := must(crypt.OpenSigningKey(s, v.material(), rand.Reader))(t)
+		message := []byte("message")
+		tr := sha3.SumSHAKE256(v.PublicKey[22:], 64) // after the header of SubjectPublicKeyInfo
+		mu := sha3.SumSHAKE256(slices.Concat(tr, []byte{0, 0}, message), 64)
+		signature := must(k.Sign(crypt.MLDSA, crypt.ExternalMu, mu))(t)
+		if err := k.Verify(crypt.MLDSA, crypt.Raw, message, signature); err != nil {
+			t.Errorf("%s: %v", s, err)
+		}
+		if err := k.Verify(crypt.MLDSA, crypt.Raw, mu, signature); err != crypt.ErrSignature {
+			t.Errorf("%s, µ as the message: %v", s, err)
+		}
 	}
 }
 
