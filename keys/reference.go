@@ -52,9 +52,8 @@ func (p Place) parseReference(s string) (reference, error) {
 		if !here {
 			return reference{}, gate.Errorf(gate.NotFound, "no key of that ARN here; keys here begin with arn:%s", prefix)
 		}
-		if id, isKey := strings.CutPrefix(rest, "key/"); isKey {
-			s = id
-		} else if s = rest; !strings.HasPrefix(s, "alias/") {
+		id, isKey := strings.CutPrefix(rest, "key/")
+		if s = id; isKey == strings.HasPrefix(s, "alias/") { // key/ID or alias/NAME, and not key/alias/NAME
 			return reference{}, badReference()
 		}
 	}
