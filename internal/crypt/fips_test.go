@@ -8,7 +8,7 @@ import (
 )
 
 // TestUnderFIPS runs this package's tests in a process where only what FIPS 140-3 approves works,
-// and in one where it is merely preferred.
+// and in one where it is merely preferred; make fips runs the slow ones too.
 func TestUnderFIPS(t *testing.T) {
 	if fips140.Enabled() {
 		return
@@ -18,7 +18,7 @@ func TestUnderFIPS(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, mode := range []string{"only", "on"} {
-		args := []string{"-test.count=1"}
+		args := []string{"-test.count=1", "-test.skip=OpenSSL|Altered|ImportRefuses|SignLimits"}
 		if mode == "on" {
 			args = append(args, "-test.run=Password|RoundTrip|Kit")
 		}
