@@ -142,11 +142,16 @@ func (st *staging) add(op int, e *entry) error {
 	st.s.builder.Add(encoded, e.personal)
 	e.eachTouched(func(ref store.Ref) {
 		st.batch.Touched = append(st.batch.Touched, ref)
-		st.undos = append(st.undos, st.s.view.touch(ref, st.next.N))
+		if !fault.Mutant("changes-not-staged-in-memory") {
+			st.undos = append(st.undos, st.s.view.touch(ref, st.next.N))
+		}
 	})
 	for i := range e.outcome.Stops {
 		if stop := &e.outcome.Stops[i]; !stop.Lift {
-			st.undos = append(st.undos, st.s.view.stops.apply(stop))
+			undo := st.s.view.stops.apply(stop)
+			if !fault.Mutant("failed-stop-stands") {
+				st.undos = append(st.undos, undo)
+			}
 		}
 	}
 	return nil

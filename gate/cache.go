@@ -117,6 +117,9 @@ func (c *Cache[K, V]) fill(s *cacheShard[K, V], p print, key K, value V, epoch, 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	_, now := c.view.recent.takenBack()
+	if fault.Mutant("load-of-undone-kept") {
+		now = undone
+	}
 	if stale := now != undone || c.view.recent.since(epoch, []print{p}); stale && !fault.Mutant("stale-fill-installed") {
 		return
 	}

@@ -3,6 +3,7 @@ package gate_test
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"testing"
 
@@ -22,12 +23,17 @@ type shelf struct {
 }
 
 func newShelf(t *testing.T, size int, names ...string) *shelf {
-	s := &shelf{World: gatetest.New(t), loads: map[string]int{}, during: func(string) {}}
-	id := func(b []byte, name string) []byte { return append(b, name...) }
-	s.cache = gate.NewCache[string, string](s.Gate().View(), size, store.KindSetting, id, nil)
+	s := shelfOver(gatetest.New(t), size)
 	for _, name := range names {
 		s.Stage(gate.Change{Ref: settingNamed(name), Body: []byte(name + "1")})
 	}
+	return s
+}
+
+func shelfOver(w *gatetest.World, size int) *shelf {
+	s := &shelf{World: w, loads: map[string]int{}, during: func(string) {}}
+	id := func(b []byte, name string) []byte { return append(b, name...) }
+	s.cache = gate.NewCache[string, string](s.Gate().View(), size, store.KindSetting, id, nil)
 	return s
 }
 
@@ -136,6 +142,59 @@ func TestEarlierEpochCounts(t *testing.T) {
 	}, "a", "b")
 	if got[0] != "a2" || got[1] != "b1" || runs != 2 {
 		t.Errorf("%v in %d runs", got, runs)
+	}
+}
+
+// TestRefusalRunsAgain: a refusal that rests on what was changed meanwhile is not the answer.
+func TestRefusalRunsAgain(t *testing.T) {
+	s := newShelf(t, 1000, "a")
+	runs := 0
+	err := s.Gate().Do(background, s.Begin(gatetest.Staging), gate.Request{}, func(a gate.Approved) (gate.Outcome, error) {
+		runs++
+		value, err := s.cache.Get(background, a.Reading(), "a", s.load)
+		if err != nil || value == "a2" {
+			return gate.Outcome{}, err
+		}
+		s.set("a", "a2")
+		return gate.Outcome{}, gate.Errorf(gate.InvalidState, "not while it is a1")
+	})
+	if err != nil || runs != 2 {
+		t.Errorf("answered %v after %d runs", err, runs)
+	}
+}
+
+// TestLoadDuringFailure: what was loaded while a change was staged that then came to nothing is not
+// kept: the load may have met the change.
+func TestLoadDuringFailure(t *testing.T) {
+	w, faulty := withFaults(t)
+	s := shelfOver(w, 1000)
+	s.Stage(gate.Change{Ref: settingNamed("a"), Body: []byte("a1")})
+	failed := false
+	s.during = func(string) {
+		if failed {
+			return
+		}
+		failed = true
+		items, _, err := s.Gate().View().Get(background, settingNamed("a"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		faulty.FailCommit(1, false, store.ErrUnavailable)
+		err = s.Gate().Do(background, s.Begin(gatetest.Staging), gate.Request{}, func(gate.Approved) (gate.Outcome, error) {
+			return gate.Outcome{Changes: []gate.Change{{Ref: settingNamed("a"), Before: &items[0], Body: []byte("a2")}}}, nil
+		})
+		if !errors.Is(err, gate.Unavailable) {
+			t.Fatal(err)
+		}
+	}
+	for range 3 {
+		if got, _ := s.read(undisturbed, "a"); got[0] != "a1" {
+			t.Errorf("read %v", got)
+		}
+	}
+	// The first run's load is not kept; that run is done again, because all was forgotten.
+	if s.loads["a"] != 2 {
+		t.Errorf("%d loads, want 2", s.loads["a"])
 	}
 }
 

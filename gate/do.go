@@ -137,7 +137,7 @@ func (g *Gate) stage(ctx context.Context, c *Call, req *Request, fn Function) (*
 			return nil, e // the record would meet the same store
 		}
 		refused := g.failure(c, req, a.targets, e)
-		if refused != nil {
+		if refused != nil && !fault.Mutant("refusal-not-checked-again") {
 			refused.reading = &c.reading
 		}
 		return refused, e
@@ -295,7 +295,7 @@ func (g *Gate) failure(c *Call, req *Request, targets []Target, err *Error) *ent
 		r.Outcome, r.Decision = journal.Denied, err.Decision
 	}
 	e := &entry{personal: c.committed().values}
-	if e.encode(&r) != nil {
+	if e.encode(&r) != nil || fault.Mutant("failure-not-recorded") {
 		return nil
 	}
 	return e

@@ -274,7 +274,7 @@ func (s *sequencer) write(ctx context.Context, b *store.Batch) error {
 		if !errors.Is(err, store.ErrUncertain) {
 			break
 		}
-		uncertain = true
+		uncertain = !fault.Mutant("uncertain-counts-as-unwritten")
 	}
 	var conflict *store.Conflict
 	told := err == nil || errors.As(err, &conflict)
