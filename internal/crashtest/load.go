@@ -16,12 +16,13 @@ import (
 const (
 	managers     = 4
 	users        = 10
+	fillers      = 3  // in place of as many users, where the journal is to fill up
 	keysOfAnyone = 40 // a manager creates no more in a round
 )
 
 func versionName(id gate.ID, version uint32) string { return fmt.Sprintf("%s@%d", id, version) }
 
-// load lets clients call until stop is closed or the server ends; heavy adds clients that fill the
+// load lets clients call until stop is closed or the server ends; heavy has some of them fill the
 // journal. It returns when all of them have stopped.
 func (r *round) load(p *process, stop <-chan struct{}, heavy bool) error {
 	var crowd sync.WaitGroup
@@ -49,10 +50,11 @@ func (r *round) load(p *process, stop <-chan struct{}, heavy bool) error {
 		err = start(func(c *caller) bool { return r.manage(c, i) })
 	}
 	for i := 0; i < users && err == nil; i++ {
-		err = start(r.use)
-	}
-	if heavy && err == nil {
-		err = start(r.fill)
+		work := r.use
+		if heavy && i < fillers {
+			work = r.fill
+		}
+		err = start(work)
 	}
 	crowd.Wait()
 	for _, c := range callers {

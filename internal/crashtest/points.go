@@ -102,7 +102,7 @@ func (p *plan) missed(e ending) {
 	if e.point == "" {
 		return
 	}
-	p.reach[e.point] = max(1, e.passage/4)
+	p.reach[e.point] = max(1, e.passage/16)
 	if e.heavy {
 		p.missing[e.point]++
 	}

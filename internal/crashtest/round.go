@@ -192,7 +192,7 @@ func (r *round) work(p *process, end ending) error {
 		span = r.cfg.Load
 	}
 	if end.heavy {
-		span *= 12
+		span *= 16
 	}
 	held := time.Duration(r.rng.Int64N(int64(r.cfg.Load)))
 	stop := make(chan struct{})
