@@ -337,5 +337,8 @@ func TestLinearizableWithFaults(t *testing.T) {
 		}
 	}
 	r.start(4, 3, scaled(500))
+	for faulty.Commits() < at { // the rest of the plan
+		r.do(0, asked{0, "encrypt"})
+	}
 	r.check()
 }
