@@ -22,12 +22,20 @@ type FsckReport struct {
 // commit and what follows it, as every start does, and changes nothing else. An error means that
 // it could not look; what it found is in the report.
 func Fsck(ctx context.Context, cfg Config, progress func(float64)) (FsckReport, error) {
-	s, err := Open(ctx, cfg)
+	l, err := Load(ctx, cfg)
 	if err != nil {
 		return FsckReport{}, err
 	}
+	if !l.Initialized() {
+		return FsckReport{}, errors.Join(ErrNotInitialized, l.Close())
+	}
+	s, err := l.unlock(ctx, l.cfg.Seals)
+	if err != nil {
+		return FsckReport{}, errors.Join(err, l.Close())
+	}
 	report, err := s.Check(ctx, progress)
-	return report, errors.Join(err, s.Close())
+	s.discard()
+	return report, errors.Join(err, l.Close())
 }
 
 // Check does what Fsck does on an open system; nothing may change it meanwhile.

@@ -97,9 +97,9 @@ type System struct {
 	manager *keys.Manager
 	admin   gate.ID
 	// token is the first administrator's, if this opening made the store.
-	token secret.Bytes
-	// tampered counts items that failed their check.
+	token  secret.Bytes
 	alarms alarms
+	pinned pinned
 }
 
 // Open opens a store, making it when there is none, and unlocks it with the seals of the Config.
@@ -139,8 +139,10 @@ func (s *System) FirstToken() (token secret.Bytes, ok bool) { return s.token, s.
 
 // Close lets what is under way finish, and closes. Nothing durable depends on it.
 func (s *System) Close() error {
-	s.gate.Close()
-	s.roots.destroy()
+	if err := s.pin(context.Background(), gate.Shutdown); err != nil { // as when the disk is full, or failed
+		s.cfg.Log.Warn("the journal's end could not be pinned", slog.Any("error", err))
+	}
+	s.discard()
 	if s.owned {
 		return s.store.Close()
 	}

@@ -94,6 +94,7 @@ var seams = []seam{
 	{"internal/clock", "time", "it is the clock"},
 	{"client/client.go", "time.NewTimer", "the pause between two tries, unless Config.Wait replaces it"},
 	{"serve_watch.go", "time.NewTicker", "paces another look at alarms and seals; no deadline and no right depends on it"},
+	{"pin.go", "time.NewTicker", "paces a safeguard; no deadline and no right depends on it"},
 	{"scrub.go", "time.NewTicker", "paces background checks; no deadline and no right depends on it"},
 
 	{"haven.go", "crypto/rand", "the default of Config.Random"},

@@ -154,6 +154,11 @@ func (s *Server) unseal(ctx context.Context, passphrase []byte) error {
 		return fmt.Errorf("%w: %w", server.ErrUnsealRefused, err)
 	}
 	defer phrase.Destroy()
+	s.unlocking.Lock()
+	defer s.unlocking.Unlock()
+	if s.system.Load() != nil || s.locked == nil { // another was first, or the server stops
+		return nil
+	}
 	seals := map[string]seal.Seal{}
 	for _, slot := range s.locked.Slots() {
 		if slot.Kind == seal.KindPassphrase {
@@ -162,11 +167,6 @@ func (s *Server) unseal(ctx context.Context, passphrase []byte) error {
 	}
 	if len(seals) == 0 {
 		return errors.New("haven: no slot of this store takes a passphrase; start it with a seal that it has (haven seal status)")
-	}
-	s.unlocking.Lock()
-	defer s.unlocking.Unlock()
-	if s.system.Load() != nil {
-		return nil
 	}
 	system, err := s.locked.Unlock(ctx, seals, Attempts(s.http.UnsealAttempts()))
 	switch {
@@ -214,6 +214,7 @@ func (s *Server) Run(ctx context.Context, ready server.Announcement) error {
 	watching.Go(func() { s.scrub(ctx) })
 	watching.Go(func() { s.watchAlarms(ctx) })
 	watching.Go(func() { s.retrySeals(ctx) })
+	watching.Go(func() { s.keepPinning(ctx) })
 	served := make(chan error, 1)
 	go func() { served <- s.http.Run(ctx, ready) }()
 	var err error
@@ -234,6 +235,8 @@ func (s *Server) Close() error {
 	if s.http != nil {
 		err = s.http.Close()
 	}
+	s.unlocking.Lock()
+	defer s.unlocking.Unlock()
 	if s.locked == nil {
 		return err
 	}

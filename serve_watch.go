@@ -42,7 +42,7 @@ func (s *Server) retrySeals(ctx context.Context) {
 func (s *Server) retry(ctx context.Context, seals map[string]seal.Seal) error {
 	s.unlocking.Lock()
 	defer s.unlocking.Unlock()
-	if s.system.Load() != nil || !s.locked.Initialized() {
+	if s.system.Load() != nil || s.locked == nil || !s.locked.Initialized() {
 		return nil
 	}
 	system, err := s.locked.Unlock(ctx, seals, Attempts(s.http.UnsealAttempts()))

@@ -93,6 +93,13 @@ func (l *Locked) read(ctx context.Context) error {
 		return fmt.Errorf("haven: reading the store: %w", err)
 	}
 	if items[0].Revision == 0 {
+		head, err := l.store.Head(ctx)
+		if err != nil {
+			return fmt.Errorf("haven: reading the store: %w", err)
+		}
+		if head.Position > 0 {
+			return gate.Errorf(gate.Tampered, "the store has records and not the item that says which store it is: it was deleted; keep the folder as it is and restore a backup")
+		}
 		l.cfg.Region = cmp.Or(l.cfg.Region, "us-east-1")
 		l.cfg.Account = cmp.Or(l.cfg.Account, "000000000000")
 		return nil
@@ -146,6 +153,19 @@ func integrityBinding(storeID gate.ID) blob.Binding {
 // It returns an error matching gate.Locked when none of them opens its slot; then it may be
 // called again.
 func (l *Locked) Unlock(ctx context.Context, seals map[string]seal.Seal, before Attempts) (*System, error) {
+	s, err := l.unlock(ctx, seals)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.begin(ctx, before); err != nil {
+		s.discard()
+		return nil, err
+	}
+	return s, nil
+}
+
+// unlock opens the store and records nothing yet.
+func (l *Locked) unlock(ctx context.Context, seals map[string]seal.Seal) (*System, error) {
 	root, err := l.openRoot(ctx, seals)
 	if err != nil {
 		return nil, err
@@ -166,12 +186,18 @@ func (l *Locked) Unlock(ctx context.Context, seals map[string]seal.Seal, before 
 		roots.destroy()
 		return nil, err
 	}
-	if err := s.begin(ctx, before); err != nil {
-		s.gate.Close()
-		roots.destroy()
+	// What was believed of these before the integrity key was there to check them.
+	if _, _, err := s.view.Get(ctx, rootRef(rootStore), rootRef(rootIntegrity)); err != nil {
+		s.discard()
 		return nil, err
 	}
 	return s, nil
+}
+
+// discard gives up a system without touching its store.
+func (s *System) discard() {
+	s.gate.Close()
+	s.roots.destroy()
 }
 
 // openRoot tries each slot whose seal was given.

@@ -21,7 +21,7 @@ func (s *sequencer) build(taken []*entry) (b *store.Batch, undo func(), err erro
 	now := s.applied.get()
 	st := staging{
 		s: s, next: now, stops: s.view.stops.position(),
-		batch: &store.Batch{Seen: store.Head{Epoch: now, Position: s.head.Position, Chain: s.head.Chain}},
+		batch: &store.Batch{Restricting: true, Seen: store.Head{Epoch: now, Position: s.head.Position, Chain: s.head.Chain}},
 	}
 	if slices.ContainsFunc(live, (*entry).touches) {
 		st.next.N++
@@ -122,7 +122,7 @@ type staging struct {
 
 // add stages one entry as operation number op.
 func (st *staging) add(op int, e *entry) error {
-	st.batch.Restricting = st.batch.Restricting || e.restrict
+	st.batch.Restricting = st.batch.Restricting && e.restrict
 	if !e.changes() {
 		st.s.builder.Add(e.encoded, e.personal)
 		return nil

@@ -27,8 +27,9 @@ type Check struct {
 // maxFindings is after how many findings a check stops looking.
 const maxFindings = 1000
 
-// partRecords is how many records' changes a check remembers at once: some 100 MB.
-const partRecords = 500_000
+// partChanges is how many changed items a check remembers at once: some 100 MB. With more, the
+// items are looked at in parts, each with a walk of its own.
+const partChanges = 500_000
 
 // Check compares the store with its journal: every frame's place, chain and guard; every item's
 // MAC, and that its revision is the last that a record tells of; that no item is missing and none
@@ -41,7 +42,11 @@ func (v *View) Check(ctx context.Context, live bool, progress func(float64)) (Ch
 	if err != nil {
 		return Check{}, asError(err)
 	}
-	c := &checker{view: v, seed: maphash.MakeSeed(), parts: 1 + head.Position/partRecords, live: live, head: head, progress: progress}
+	c := &checker{view: v, seed: maphash.MakeSeed(), parts: 1, live: live, head: head, progress: progress}
+	if err := c.walk(ctx, 0); err != nil { // the journal itself, and how much is to be remembered
+		return Check{}, err
+	}
+	c.parts = 1 + c.changes/partChanges
 	for c.part = 0; c.part < c.parts; c.part++ {
 		c.last = map[store.Ref]lastChange{}
 		if err := c.walk(ctx, 0); err != nil {
@@ -80,10 +85,11 @@ type checker struct {
 	head        store.Head // at the beginning
 	progress    func(float64)
 
-	last   map[store.Ref]lastChange
-	guard  guarded
-	access setHash
-	found  Check
+	last    map[store.Ref]lastChange // nil in the first walk
+	changes uint64
+	guard   guarded
+	access  setHash
+	found   Check
 }
 
 // lastChange is what the newest record that changed an item says of it.
@@ -101,7 +107,7 @@ func (c *checker) find(place, format string, args ...any) {
 }
 
 func (c *checker) step(done float64) {
-	if c.progress != nil {
+	if c.progress != nil && c.last != nil {
 		c.progress((float64(c.part) + done) / float64(c.parts))
 	}
 }
@@ -136,7 +142,7 @@ func (c *checker) missing(ctx context.Context) error {
 // walk reads the journal from a record on, as far as it went when the walk began. What is wrong
 // with the journal itself is found by the first walk from its beginning.
 func (c *checker) walk(ctx context.Context, from uint64) error {
-	whole := from == 0 && c.part == 0
+	whole := c.last == nil
 	var at store.Head
 	for raw, err := range c.view.store.Records(ctx, from) {
 		if err != nil {
@@ -145,13 +151,15 @@ func (c *checker) walk(ctx context.Context, from uint64) error {
 		place := fmt.Sprintf("frame at record %d", raw.Position)
 		f, err := journal.DecodeFrame(raw.Data)
 		if err != nil {
-			c.find(place, "%v", err)
+			if whole {
+				c.find(place, "%v", err)
+			}
 			return nil
 		}
 		if whole && f.Position < c.head.Position {
 			c.frame(place, &f, at)
 		}
-		c.records(&f, whole)
+		c.records(&f)
 		at = store.Head{Position: f.Position + uint64(f.Count), Chain: f.After, Epoch: store.Epoch{Incarnation: f.Incarnation, N: f.Epoch}}
 		if whole && at.Position == c.head.Position && at.Chain != c.head.Chain {
 			c.find(place, "its chain hash is not the head's")
@@ -184,22 +192,26 @@ func (c *checker) frame(place string, f *journal.Frame, at store.Head) {
 }
 
 // records notes what each record changed.
-func (c *checker) records(f *journal.Frame, count bool) {
+func (c *checker) records(f *journal.Frame) {
 	n := f.Position
 	for encoded, err := range f.Records() {
 		var r journal.Record
 		if err == nil {
 			r, err = journal.DecodeRecord(encoded)
 		}
-		if err != nil {
-			c.find(fmt.Sprintf("record %d", n), "%v", err)
-			return
-		}
-		if count {
+		if c.last == nil {
+			if err != nil {
+				c.find(fmt.Sprintf("record %d", n), "%v", err)
+				return
+			}
 			c.found.Records++
-		}
-		for i := range r.Changes {
-			c.change(n, &r.Changes[i])
+			c.changes += uint64(len(r.Changes))
+		} else if err != nil {
+			return // found by the first walk
+		} else {
+			for i := range r.Changes {
+				c.change(n, &r.Changes[i])
+			}
 		}
 		n++
 	}
@@ -244,6 +256,11 @@ func (c *checker) item(item *store.Item) {
 		return
 	}
 	c.found.Items++
+	last, known := c.last[item.Ref]
+	if known {
+		last.seen = true
+		c.last[item.Ref] = last
+	}
 	if c.view.itemMAC(item) != item.MAC {
 		c.find(item.Ref.String(), "revision %d is not what Haven wrote: its MAC is wrong", item.Revision)
 		return
@@ -251,7 +268,6 @@ func (c *checker) item(item *store.Item) {
 	if decides(item.Kind) {
 		c.access.add(&item.MAC, c.view.mac)
 	}
-	last, known := c.last[item.Ref]
 	newer := c.live && item.Epoch.Incarnation == c.head.Epoch.Incarnation && item.Epoch.N >= c.head.Epoch.N
 	switch {
 	case newer && (!known || item.Revision > last.revision):
@@ -259,9 +275,5 @@ func (c *checker) item(item *store.Item) {
 		c.find(item.Ref.String(), "is there and no record tells of it: it was brought back or inserted")
 	case last.revision != item.Revision || [16]byte(item.MAC[:16]) != last.mac:
 		c.find(item.Ref.String(), "is at revision %d and its last record says %d: it was rolled back", item.Revision, last.revision)
-	}
-	if known {
-		last.seen = true
-		c.last[item.Ref] = last
 	}
 }

@@ -67,6 +67,8 @@ var (
 	MigrateSeal     = &Operation{Number: 64, Name: "migrate-seal", Event: "MigrateSeal", Permission: "haven:MigrateSeal", Mutates: true, Internal: true, Summary: "attach a seal in place of another"}
 	AcceptClock     = &Operation{Number: 65, Name: "accept-clock", Event: "AcceptClock", Permission: "haven:AcceptClock", Mutates: false, BodyLimit: smallBody, Summary: "take the wall clock as it is after it jumped"}
 	RotateBeforeUse = &Operation{Number: 66, Name: "rotate-before-use", Event: "RotateKey", Permission: "haven:RotateBeforeUse", Mutates: true, Internal: true, Summary: "rotate a key whose cryptoperiod is over, before the use that met it"}
+	Shutdown        = &Operation{Number: 68, Name: "shutdown", Event: "Shutdown", Permission: "haven:Shutdown", Mutates: true, Internal: true, Summary: "end serving, and pin the journal's end in the store"}
+	Pin             = &Operation{Number: 69, Name: "pin", Event: "Pin", Permission: "haven:Pin", Mutates: true, Internal: true, Summary: "pin the journal's end in the store, so that records cut off it are missed"}
 	Unrecognized    = &Operation{Number: 67, Name: "unauthenticated", Event: "Unauthenticated", Internal: true, Summary: "a sample of calls that proved nobody, with their exact count"}
 )
 
@@ -76,6 +78,6 @@ func Operations() []*Operation {
 		CreateKey, DescribeKey, ListKeys, ListKeyVersions, UpdateKey, RotateKey, EnableKey, DisableKey,
 		DeprecateVersion, MarkCompromised, ScheduleKeyDeletion, CancelKeyDeletion,
 		Encrypt, Decrypt, GenerateDataKey, GenerateRandom, Batch,
-		Initialize, Start, Unseal, RotateSeal, MigrateSeal, AcceptClock, RotateBeforeUse, Unrecognized,
+		Initialize, Start, Unseal, RotateSeal, MigrateSeal, AcceptClock, RotateBeforeUse, Shutdown, Pin, Unrecognized,
 	}
 }

@@ -2,6 +2,7 @@ package gate_test
 
 import (
 	"context"
+	"maps"
 	"testing"
 
 	"github.com/haven-health/haven/gate"
@@ -59,6 +60,13 @@ func managed(version uint32, wrapped bool, suffix string, do func(*keys.Manager,
 
 // rows holds how each routable operation is run.
 func rows() map[string]row {
+	all := managementRows()
+	maps.Copy(all, useRows())
+	return all
+}
+
+// managementRows are the operations that manage keys.
+func managementRows() map[string]row {
 	return map[string]row{
 		"create-key": {
 			run: func(f *fixture, c *gate.Call, fail bool) error {
@@ -116,6 +124,12 @@ func rows() map[string]row {
 			fails: gate.InvalidState, names: ofKey(0, false),
 		},
 		"cancel-key-deletion": managed(0, false, "", (*keys.Manager).CancelKeyDeletion),
+	}
+}
+
+// useRows are the operations that use keys.
+func useRows() map[string]row {
+	return map[string]row{
 		"encrypt": {
 			run: func(f *fixture, c *gate.Call, fail bool) error {
 				_, err := f.Manager().Encrypt(background, c, keys.EncryptRequest{Key: f.key, Plaintext: []byte(pick(fail, "", "x"))})

@@ -35,7 +35,7 @@ func (m *Manager) ListKeys(ctx context.Context, c *gate.Call, req ListRequest) (
 	if req.Type != "" && req.Type != Master && req.Type != Data {
 		return nil, m.gate.Refuse(ctx, c, gate.Errorf(gate.InvalidRequest, "type must be master or data"))
 	}
-	if err := page(&q, req.Limit, req.Cursor); err != nil {
+	if err := page(&q, req.Limit, req.Cursor, keyIDLen); err != nil {
 		return nil, m.gate.Refuse(ctx, c, err)
 	}
 	var out KeyPage
@@ -117,8 +117,14 @@ func (r *Ring) listed(item, primary *store.Item) (*keyBody, *versionBody, error)
 	return key, v, err
 }
 
-// page puts limit and cursor into a query.
-func page(q *store.Query, limit int, cursor string) error {
+// Lengths of the ids that cursors are made of.
+const (
+	keyIDLen     = 16
+	versionIDLen = 20
+)
+
+// page puts limit and cursor into a query over items whose ids have a length.
+func page(q *store.Query, limit int, cursor string, idLen int) error {
 	switch {
 	case limit < 0 || limit > maxPage:
 		return gate.Errorf(gate.InvalidRequest, "limit is 1 to %d", maxPage)
@@ -130,7 +136,7 @@ func page(q *store.Query, limit int, cursor string) error {
 		return nil
 	}
 	after, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
-	if err != nil || len(after) == 0 || len(after) > 20 {
+	if err != nil || len(after) != idLen {
 		return gate.Errorf(gate.InvalidRequest, "not a cursor that a list returned")
 	}
 	q.After = string(after)
@@ -160,7 +166,7 @@ type VersionPage struct {
 // ListKeyVersions returns a page of a key's versions, newest first.
 func (m *Manager) ListKeyVersions(ctx context.Context, c *gate.Call, req ListVersionsRequest) (*VersionPage, error) {
 	q := store.Query{Kind: store.KindVersion, Reverse: true}
-	if err := page(&q, req.Limit, req.Cursor); err != nil {
+	if err := page(&q, req.Limit, req.Cursor, versionIDLen); err != nil {
 		return nil, m.gate.Refuse(ctx, c, err)
 	}
 	var out VersionPage

@@ -190,6 +190,9 @@ func (r *Ring) Resolve(ctx context.Context, reading *gate.Reading, op *gate.Oper
 	}
 	if number != 0 {
 		version, err := r.version(ctx, reading, id, number)
+		if isNotFound(err) && number <= key.body.Life.Versions {
+			return gate.Target{}, gate.Errorf(gate.Tampered, "version %d of key %s is missing from the store; run haven fsck", number, id)
+		}
 		if err != nil {
 			return gate.Target{}, unnamed(ref, err)
 		}

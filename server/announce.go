@@ -53,7 +53,7 @@ type readyDocument struct {
 // synced: it describes a running process and means nothing after a power cut.
 func (a Announcement) publish(endpoint, caFile string) (withdraw func(*slog.Logger), err error) {
 	if a.File == "" {
-		return func(*slog.Logger) {}, nil
+		return nothing, nil
 	}
 	document := readyDocument{
 		Endpoint: endpoint, CAFile: caFile, Region: a.Region, Account: a.Account, PID: os.Getpid(),
@@ -69,17 +69,20 @@ func (a Announcement) publish(endpoint, caFile string) (withdraw func(*slog.Logg
 	// CreateTemp makes the file 0600.
 	temporary, err := os.CreateTemp(filepath.Dir(a.File), ".ready-*")
 	if err != nil {
-		return nil, fmt.Errorf("server: ready file: %w", err)
+		return nothing, fmt.Errorf("server: ready file: %w", err)
 	}
 	_, err = temporary.Write(append(encoded, '\n'))
 	if err = errors.Join(err, temporary.Close()); err == nil {
 		err = os.Rename(temporary.Name(), a.File)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("server: ready file: %w", errors.Join(err, os.Remove(temporary.Name())))
+		return nothing, fmt.Errorf("server: ready file: %w", errors.Join(err, os.Remove(temporary.Name())))
 	}
 	return a.withdraw, nil
 }
+
+// nothing withdraws a file that was not written.
+func nothing(*slog.Logger) {}
 
 func (a Announcement) withdraw(log *slog.Logger) {
 	if err := os.Remove(a.File); err != nil && !errors.Is(err, fs.ErrNotExist) {

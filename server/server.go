@@ -21,6 +21,7 @@ import (
 	"net"
 	"net/http"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/net/netutil"
@@ -150,6 +151,11 @@ func (s *Server) Run(ctx context.Context, a Announcement) error {
 	defer s.Close()
 	// The listeners have been open since New, so whoever reads the file now is answered.
 	withdraw, err := a.publish(s.Endpoint(), s.cfg.CAFile)
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		// On a full disk keys must still be revoked; clients can be told the endpoint otherwise.
+		s.cfg.Log.Error("the ready file could not be written: the disk is full", slog.String("endpoint", s.Endpoint()))
+		err = nil
+	}
 	if err != nil {
 		return err
 	}
