@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"fmt"
 	"io"
 	"slices"
 
@@ -28,6 +29,9 @@ func (s *sequencer) build(taken []*entry) (b *store.Batch, undo func(), err erro
 	}
 	s.staged = s.access
 	s.builder.Reset()
+	if err := s.tellUnanswered(); err != nil {
+		return nil, nil, err
+	}
 	for op, e := range live {
 		if e.err = st.add(op, e); e.err != nil {
 			st.undo()
@@ -36,6 +40,28 @@ func (s *sequencer) build(taken []*entry) (b *store.Batch, undo func(), err erro
 	}
 	b, err = st.finish()
 	return b, st.undo, err
+}
+
+// tellUnanswered adds, before anything else, the record of how many operations the store did not
+// take since it last took any: nothing else tells of them.
+func (s *sequencer) tellUnanswered() error {
+	if s.unanswered == 0 {
+		return nil
+	}
+	now := s.view.time.Now()
+	id, err := NewID(now, s.random)
+	if err != nil {
+		return err
+	}
+	record, err := journal.AppendRecord(nil, &journal.Record{
+		Operation: Unanswered.Number, Outcome: journal.Failed, Error: uint16(Unavailable), Flags: journal.System,
+		Time: now.UnixNano(), Request: id, Parameters: fmt.Sprintf("count=%d", s.unanswered),
+	})
+	if err != nil {
+		return &Error{Code: Internal, cause: err}
+	}
+	s.builder.Add(record, nil)
+	return nil
 }
 
 // live returns the entries that are still to be made durable, marking those that must run again.

@@ -62,13 +62,13 @@ var (
 
 	Initialize      = &Operation{Number: 60, Name: "initialize", Event: "Initialize", Permission: "haven:Initialize", Mutates: true, Internal: true, Summary: "make a new store with its first administrator and master key"}
 	Start           = &Operation{Number: 61, Name: "start", Event: "Start", Permission: "haven:Start", Restricts: true, Internal: true, Summary: "begin serving from a store"}
-	Unseal          = &Operation{Number: 62, Name: "unseal", Event: "Unseal", Permission: "haven:Unseal", Internal: true, Summary: "unlock a store; counts the attempts since it was locked"}
 	RotateSeal      = &Operation{Number: 63, Name: "rotate-seal", Event: "RotateSeal", Permission: "haven:RotateSeal", Mutates: true, Internal: true, Summary: "replace the root key and wrap anew what it wraps"}
 	MigrateSeal     = &Operation{Number: 64, Name: "migrate-seal", Event: "MigrateSeal", Permission: "haven:MigrateSeal", Mutates: true, Internal: true, Summary: "attach a seal in place of another"}
 	AcceptClock     = &Operation{Number: 65, Name: "accept-clock", Event: "AcceptClock", Permission: "haven:AcceptClock", Mutates: false, BodyLimit: smallBody, Summary: "take the wall clock as it is after it jumped"}
 	RotateBeforeUse = &Operation{Number: 66, Name: "rotate-before-use", Event: "RotateKey", Permission: "haven:RotateBeforeUse", Mutates: true, Internal: true, Summary: "rotate a key whose cryptoperiod is over, before the use that met it"}
 	Shutdown        = &Operation{Number: 68, Name: "shutdown", Event: "Shutdown", Permission: "haven:Shutdown", Mutates: true, Internal: true, Summary: "end serving, and pin the journal's end in the store"}
 	Pin             = &Operation{Number: 69, Name: "pin", Event: "Pin", Permission: "haven:Pin", Mutates: true, Internal: true, Summary: "pin the journal's end in the store, so that records cut off it are missed"}
+	Unanswered      = &Operation{Number: 70, Name: "unanswered", Event: "Unanswered", Internal: true, Summary: "the count of operations that the store did not take, recorded first when it takes one again"}
 	Unrecognized    = &Operation{Number: 67, Name: "unauthenticated", Event: "Unauthenticated", Internal: true, Summary: "a sample of calls that proved nobody, with their exact count"}
 )
 
@@ -78,6 +78,6 @@ func Operations() []*Operation {
 		CreateKey, DescribeKey, ListKeys, ListKeyVersions, UpdateKey, RotateKey, EnableKey, DisableKey,
 		DeprecateVersion, MarkCompromised, ScheduleKeyDeletion, CancelKeyDeletion,
 		Encrypt, Decrypt, GenerateDataKey, GenerateRandom, Batch,
-		Initialize, Start, Unseal, RotateSeal, MigrateSeal, AcceptClock, RotateBeforeUse, Shutdown, Pin, Unrecognized,
+		Initialize, Start, RotateSeal, MigrateSeal, AcceptClock, RotateBeforeUse, Shutdown, Pin, Unanswered, Unrecognized,
 	}
 }

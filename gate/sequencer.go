@@ -3,6 +3,7 @@ package gate
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"sync"
 
@@ -68,6 +69,7 @@ type sequencer struct {
 	access, staged setHash
 	stops          stopPosition // of the chain after the batch in the making
 	lastNow        int64
+	unanswered     uint64       // operations that the store did not take since it last took any
 	pending        *store.Batch // of unknown outcome; settled before anything else
 	builder        journal.Builder
 	frame          []byte
@@ -171,6 +173,7 @@ func (s *sequencer) sequence(b *batch) {
 				}
 			}
 			s.stats.refused.Add(uint64(len(rest)))
+			s.unanswered += uint64(len(rest))
 			return
 		}
 		rest = rest[n:]
@@ -194,6 +197,11 @@ func (s *sequencer) learn(ctx context.Context) error {
 	if head.Epoch == applied {
 		s.head = head
 		return nil
+	}
+	if head.Epoch.Incarnation != applied.Incarnation || head.Epoch.N < applied.N {
+		// What was read and decided until now belongs to a history that is no longer the store's.
+		return &Error{Code: Tampered, Detail: "the store is not the one that this process opened: it was restored or rolled back; start the server again",
+			cause: fmt.Errorf("%w: epoch %v after %v", store.ErrCorrupt, head.Epoch, applied)}
 	}
 	moved, err := s.store.Changes(ctx, applied)
 	switch {
@@ -254,7 +262,7 @@ func (s *sequencer) cut(entries []*entry) int {
 			size += journal.MaxRecord
 		}
 		size += len(e.encoded) + len(e.personal)*(journal.MaxPersonal+32)
-		if i > 0 && (changing > limit || size > maxBatch || i >= journal.MaxRecords) {
+		if i > 0 && (changing > limit || size > maxBatch || i >= journal.MaxRecords-1) {
 			return i
 		}
 	}
@@ -330,6 +338,7 @@ func (s *sequencer) durable(b *store.Batch, taken []*entry) {
 		}
 	}
 	s.applied.set(b.Next.Epoch)
+	s.unanswered = 0 // the batch tells of them: see build
 	s.stats.batches.Add(1)
 	s.stats.records.Add(b.Next.Position - b.Seen.Position)
 }
