@@ -125,7 +125,11 @@ func (a *app) developing(s *haven.Server, cfg config, token string) error {
 	if err := a.answer(out, &t); err != nil || a.output == "json" {
 		return err
 	}
-	fmt.Fprintf(a.stdout, devText, shellQuote(cfg.Data), out.Token, shellQuote(out.CAFile), out.Endpoint)
+	find := "export HAVEN_DATA=" + shellQuote(cfg.Data)
+	if cfg.readyFile() != filepath.Join(cfg.Data, "ready.json") { // the data folder does not tell then
+		find = fmt.Sprintf("export HAVEN_ENDPOINT=%s HAVEN_CA=%s HAVEN_TOKEN=%s", out.Endpoint, shellQuote(out.CAFile), out.Token)
+	}
+	fmt.Fprintf(a.stdout, devText, find, out.Token, shellQuote(out.CAFile), out.Endpoint)
 	return nil
 }
 
@@ -134,7 +138,7 @@ NOT FOR PRODUCTION: token and key lie in the clear in the folder above. See have
 
 In another terminal (haven is: go run ./cmd/haven):
 
-  export HAVEN_DATA=%[1]s
+  %[1]s
   haven key create --type data --purpose "Patient data encryption" --alias alias/patients
   echo 'penicillin: anaphylaxis' | haven encrypt --key alias/patients --context patient=7c1e --out allergy.enc
   haven key rotate alias/patients

@@ -61,10 +61,10 @@ Fields of --output json: data, administrator, token, seals (each slot, kind, sea
 			defer open.close()
 			made, err := open.all(c.Context(), specs)
 			if err != nil {
-				return errors.Join(err, locked.Close())
+				return errors.Join(err, open.unmake(), locked.Close())
 			}
 			system, err := locked.Initialize(c.Context(), made, administrator)
-			if err != nil {
+			if err != nil { // the key files stay: the store may hold what they open
 				return errors.Join(err, locked.Close())
 			}
 			return errors.Join(a.initialized(c, system, folder, administrator), system.Close())

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -68,6 +69,7 @@ type opener struct {
 	// make tells that seals are made: a new key file, a passphrase asked for twice.
 	make   bool
 	opened []func()
+	files  []string // key files that were made
 }
 
 // all opens every seal given.
@@ -123,6 +125,7 @@ func (o *opener) keyFile(name string) (seal.Seal, error) {
 	} else if err != nil {
 		return nil, err
 	}
+	o.files = append(o.files, name)
 	o.app.note("key file %s made. Who has it and a copy of the store has every key: back it up apart from the store.", name)
 	return file, nil
 }
@@ -139,6 +142,17 @@ func (o *opener) passphrase(ctx context.Context, slot, file string) (seal.Seal, 
 	}
 	o.opened = append(o.opened, s.Destroy)
 	return s, nil
+}
+
+// unmake removes the key files that were made: they open nothing, because what they were made for
+// failed.
+func (o *opener) unmake() error {
+	var errs []error
+	for _, name := range o.files {
+		errs = append(errs, os.Remove(name))
+		o.app.note("key file %s removed again: it opens nothing.", name)
+	}
+	return errors.Join(errs...)
 }
 
 // close lets go of what was opened.
