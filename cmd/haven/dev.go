@@ -92,17 +92,24 @@ func devToken(s *haven.Server, folder string) (string, error) {
 	if errors.Is(err, os.ErrNotExist) {
 		return "", fmt.Errorf("the store in %s was not made by haven dev: use haven serve, or another folder with --data", folder)
 	}
+	if err == nil && len(b) == 0 {
+		err = fmt.Errorf("%s in %s is empty: begin anew with another folder", devTokenFile, folder)
+	}
 	return string(b), err
 }
 
 // writeDevToken makes the token as durable as the store that knows it.
 func writeDevToken(fs disk.FS, token []byte) error {
-	file, err := fs.Create(devTokenFile)
+	const making = devTokenFile + ".new" // never half a token under the name itself
+	file, err := fs.Create(making)
 	if err != nil {
 		return err
 	}
 	_, err = file.WriteAt(token, 0)
-	return errors.Join(err, file.Sync(), file.Close(), fs.SyncDir("."))
+	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
+		return err
+	}
+	return errors.Join(fs.Rename(making, devTokenFile), fs.SyncDir("."))
 }
 
 // devAnswer is what dev prints.
