@@ -1,19 +1,43 @@
 package embedded
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/ncruces/go-sqlite3"
 
+	"github.com/haven-health/haven/internal/disk"
 	"github.com/haven-health/haven/journal"
 	"github.com/haven-health/haven/store"
 )
+
+// readable opens SQLite's files once before SQLite does, which would tell wrong rights to them as
+// a disk that fails.
+func readable(files disk.FS) error {
+	for _, name := range []string{databaseName, databaseName + "-wal"} {
+		file, err := files.Open(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return storeError(err)
+		}
+		if err := file.Close(); err != nil {
+			return storeError(err)
+		}
+	}
+	return nil
+}
 
 // start opens what the folder holds and brings journal and database together.
 func (s *Store) start() error {
 	var err error
 	if s.space, err = openSpace(&s.cfg); err != nil {
 		return storeError(err)
+	}
+	if err := readable(s.cfg.FS); err != nil {
+		return err
 	}
 	if s.db, err = openDatabase(&s.cfg); err != nil {
 		return storeError(err)
