@@ -21,7 +21,8 @@ type pinned struct{ records atomic.Uint64 }
 // leave it in the journal only, where records cut off its end would not be missed. What is cut off
 // after the last pin, once the process was killed, only a witness elsewhere can miss.
 func (s *System) pin(ctx context.Context, op *gate.Operation) error {
-	if s.gate.Counters().Records == s.pinned.records.Load() {
+	before := s.gate.Counters().Records
+	if before == s.pinned.records.Load() {
 		return nil
 	}
 	err := s.own(ctx, op, "", func(a gate.Approved) (gate.Outcome, error) {
@@ -36,7 +37,9 @@ func (s *System) pin(ctx context.Context, op *gate.Operation) error {
 		return gate.Outcome{Changes: []gate.Change{change}}, nil
 	})
 	if err == nil {
-		s.pinned.records.Store(s.gate.Counters().Records)
+		// Its own record and those before it. One that came meanwhile may stand behind the pin: it
+		// makes the next one due.
+		s.pinned.records.Store(before + 1)
 	}
 	return err
 }
