@@ -113,6 +113,66 @@ func (k KeyManager) GenerateDataKey(ctx context.Context, req keys.DataKeyRequest
 	return call(ctx, k, gate.GenerateDataKey, req, (*keys.Manager).GenerateDataKey)
 }
 
+// Sign signs a message or its digest.
+func (k KeyManager) Sign(ctx context.Context, req keys.SignRequest) (*keys.SignAnswer, error) {
+	return call(ctx, k, gate.Sign, req, (*keys.Manager).Sign)
+}
+
+// Verify tells whether a signature is valid.
+func (k KeyManager) Verify(ctx context.Context, req keys.VerifyRequest) (*keys.VerifyAnswer, error) {
+	return call(ctx, k, gate.Verify, req, (*keys.Manager).Verify)
+}
+
+// GenerateMAC makes a MAC.
+func (k KeyManager) GenerateMAC(ctx context.Context, req keys.MACRequest) (*keys.MACAnswer, error) {
+	return call(ctx, k, gate.GenerateMAC, req, (*keys.Manager).GenerateMAC)
+}
+
+// VerifyMAC tells whether a MAC is valid.
+func (k KeyManager) VerifyMAC(ctx context.Context, req keys.VerifyMACRequest) (*keys.VerifyMACAnswer, error) {
+	return call(ctx, k, gate.VerifyMAC, req, (*keys.Manager).VerifyMAC)
+}
+
+// DeriveSharedSecret agrees on a secret with the holder of another key.
+func (k KeyManager) DeriveSharedSecret(ctx context.Context, req keys.AgreeRequest) (*keys.AgreeAnswer, error) {
+	return call(ctx, k, gate.DeriveSharedSecret, req, (*keys.Manager).DeriveSharedSecret)
+}
+
+// Encapsulate makes a secret and the ciphertext that gives it to the key's holder.
+func (k KeyManager) Encapsulate(ctx context.Context, req keys.EncapsulateRequest) (*keys.EncapsulateAnswer, error) {
+	return call(ctx, k, gate.Encapsulate, req, (*keys.Manager).Encapsulate)
+}
+
+// Decapsulate returns the secret that was encapsulated to a key.
+func (k KeyManager) Decapsulate(ctx context.Context, req keys.DecapsulateRequest) (*keys.DecapsulateAnswer, error) {
+	return call(ctx, k, gate.Decapsulate, req, (*keys.Manager).Decapsulate)
+}
+
+// HPKESeal seals a message to a transport key.
+func (k KeyManager) HPKESeal(ctx context.Context, req keys.SealRequest) (*keys.SealAnswer, error) {
+	return call(ctx, k, gate.HPKESeal, req, (*keys.Manager).HPKESeal)
+}
+
+// HPKEOpen opens a message that was sealed to a transport key.
+func (k KeyManager) HPKEOpen(ctx context.Context, req keys.OpenRequest) (*keys.OpenAnswer, error) {
+	return call(ctx, k, gate.HPKEOpen, req, (*keys.Manager).HPKEOpen)
+}
+
+// ReEncrypt decrypts and encrypts anew, without showing the plaintext.
+func (k KeyManager) ReEncrypt(ctx context.Context, req keys.ReEncryptRequest) (*keys.ReEncryptAnswer, error) {
+	return call(ctx, k, gate.ReEncrypt, req, (*keys.Manager).ReEncrypt)
+}
+
+// GenerateDataKeyPair makes a key pair for use outside.
+func (k KeyManager) GenerateDataKeyPair(ctx context.Context, req keys.DataKeyPairRequest) (*keys.DataKeyPairAnswer, error) {
+	return call(ctx, k, gate.GenerateDataKeyPair, req, (*keys.Manager).GenerateDataKeyPair)
+}
+
+// GetPublicKey shows the public half of a key pair: the primary's, or that of KEY@N.
+func (k KeyManager) GetPublicKey(ctx context.Context, key string) (*keys.PublicKey, error) {
+	return call(ctx, k, gate.GetPublicKey, keys.KeyRequest{Key: key}, (*keys.Manager).GetPublicKey)
+}
+
 // GenerateRandom returns random bytes.
 func (k KeyManager) GenerateRandom(ctx context.Context, req keys.RandomRequest) (*keys.RandomAnswer, error) {
 	return call(ctx, k, gate.GenerateRandom, req, (*keys.Manager).GenerateRandom)

@@ -36,6 +36,7 @@ const (
 	Locked              Code = "locked"               // the store has not been unlocked yet
 	Internal            Code = "internal"             // a defect; the server's log has it under the request id
 	Tampered            Code = "tampered"             // what is stored is not what Haven wrote
+	InvalidKeyUsage     Code = "invalid_key_usage"    // keys of this kind do not do that, or not by that algorithm
 )
 
 // UnexpectedAnswer is this package's own: what answered does not speak Haven's API, or sent more

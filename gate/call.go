@@ -78,6 +78,9 @@ type Target struct {
 	// Wrapping is the master version that wraps the material, for the record.
 	Wrapping    ID
 	WrappingVer uint32
+	// Unfit refuses an operation that keys of this kind do not do, whatever their state; nil where
+	// they do. It is told to who may do the operation to the key.
+	Unfit *Error
 	// Domain is the resolver's own: what it loaded, for the operation's function.
 	Domain any
 }
@@ -96,18 +99,26 @@ func (t *Target) Check(use lifecycle.Use, now time.Time) error {
 		}
 	}
 	if t.Version == 0 {
-		if t.State.Status() != lifecycle.Enabled {
-			t.Material.Number = 1 // the key refuses before the version is asked
-		} else {
-			return &Error{Code: InvalidState, Key: t.Key, Reason: string(lifecycle.ReasonCompromised),
-				Detail: fmt.Sprintf("key %s has no primary version since it was compromised; rotate it", t.Key)}
+		if t.State.Status() == lifecycle.Enabled {
+			return t.withoutPrimary(use)
 		}
+		t.Material.Number = 1 // the key refuses before the version is asked
 	}
 	err := lifecycle.Check(t.State, t.Material, use, t.Named, now)
 	if err == nil || errors.Is(err, lifecycle.ErrUntrusted) {
 		return err
 	}
 	return Refused(t.Key, err)
+}
+
+// withoutPrimary decides a use of a key that has none: an older version may still tell whether a
+// signature is its own.
+func (t *Target) withoutPrimary(use lifecycle.Use) error {
+	if use == lifecycle.VerifySignature {
+		return nil
+	}
+	return &Error{Code: InvalidState, Key: t.Key, Reason: string(lifecycle.ReasonCompromised),
+		Detail: fmt.Sprintf("key %s has no primary version since it was compromised; rotate it", t.Key)}
 }
 
 func reasonOf(k *lifecycle.Key) string {

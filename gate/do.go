@@ -192,23 +192,24 @@ func (g *Gate) repeated(ctx context.Context, c *Call, req *Request, a Approved) 
 // approve resolves what the request names, then asks whether the caller may, then whether the
 // states allow it.
 func (g *Gate) approve(ctx context.Context, c *Call, req *Request, a *Approved) error {
-	for _, ref := range req.References {
-		target, err := g.resolver.Resolve(ctx, &c.reading, c.op, ref)
+	for i, ref := range req.References {
+		op := c.op.of(i)
+		target, err := g.resolver.Resolve(ctx, &c.reading, op, ref)
 		if err != nil {
-			return g.unresolved(c, err)
+			return g.unresolved(c, op, err)
 		}
 		a.targets = append(a.targets, target)
 	}
 	if len(a.targets) == 0 {
-		return g.permit(c, "*")
+		return g.permit(c, c.op, "*")
 	}
 	for i := range a.targets {
-		if err := g.permit(c, a.targets[i].ARN); err != nil {
+		if err := g.permit(c, c.op.of(i), a.targets[i].ARN); err != nil {
 			return err
 		}
 	}
 	for i := range a.targets {
-		if err := usable(c, &a.targets[i], *a); err != nil {
+		if err := usable(c.op.of(i), &a.targets[i], *a); err != nil {
 			return err
 		}
 	}
@@ -217,40 +218,43 @@ func (g *Gate) approve(ctx context.Context, c *Call, req *Request, a *Approved) 
 
 // unresolved answers for a key that was not found: who may do the operation to every key learns
 // that there is none; anybody else learns what they would learn of a key that exists.
-func (g *Gate) unresolved(c *Call, err error) error {
+func (g *Gate) unresolved(c *Call, op *Operation, err error) error {
 	if errors.Is(err, NotFound) || errors.Is(err, InvalidCiphertext) {
-		if denied := g.permit(c, "*"); denied != nil {
+		if denied := g.permit(c, op, "*"); denied != nil {
 			return denied
 		}
 	}
 	return err
 }
 
-func (g *Gate) permit(c *Call, resource string) error {
+func (g *Gate) permit(c *Call, op *Operation, resource string) error {
 	if c.unproven {
 		return &Error{Code: Unauthenticated}
 	}
-	if c.system || c.op.Permission == "" { // of a batch each item needs its own
+	if c.system || op.Permission == "" { // of a batch each item needs its own
 		return nil
 	}
 	c.asked = access.Request{
 		Principal: c.principal.ARN, Administrator: c.principal.Administrator,
-		Action: c.op.Permission, Resource: resource,
+		Action: op.Permission, Resource: resource,
 	}
 	decision := g.authorize(&c.asked)
 	if decision.Allowed || fault.Mutant("everything-allowed") {
 		return nil
 	}
 	return &Error{Code: AccessDenied, Decision: c.request,
-		Detail: "you may not do " + c.op.Permission + " here; an administrator can explain decision " + c.request.String()}
+		Detail: "you may not do " + op.Permission + " here; an administrator can explain decision " + c.request.String()}
 }
 
 // usable asks the lifecycle table whether the target may be used as the operation does.
-func usable(c *Call, t *Target, a Approved) error {
-	if c.op.Use == 0 {
+func usable(op *Operation, t *Target, a Approved) error {
+	if op.Use == 0 {
 		return nil
 	}
-	if err := t.Check(c.op.Use, a.Time()); err != nil && !errors.Is(err, lifecycle.ErrUntrusted) {
+	if t.Unfit != nil {
+		return t.Unfit
+	}
+	if err := t.Check(op.Use, a.Time()); err != nil && !errors.Is(err, lifecycle.ErrUntrusted) {
 		return err
 	}
 	return nil

@@ -32,6 +32,7 @@ const (
 	Locked              Code = 18 // the store has not been unlocked yet
 	Internal            Code = 19 // ours to mend; the log has the reason under the request id
 	Tampered            Code = 20 // what is stored is not what Haven wrote: refused, loudly
+	InvalidKeyUsage     Code = 21 // keys of this spec and usage do not do that, or not by that algorithm
 )
 
 var codeNames = [...]string{
@@ -41,7 +42,7 @@ var codeNames = [...]string{
 	IncorrectKey: "incorrect_key", Unsupported: "unsupported", LimitExceeded: "limit_exceeded",
 	TooLarge: "too_large", RateLimited: "rate_limited", IdempotencyMismatch: "idempotency_mismatch",
 	Contended: "contended", Unavailable: "unavailable", NoSpace: "no_space", Locked: "locked",
-	Internal: "internal", Tampered: "tampered",
+	Internal: "internal", Tampered: "tampered", InvalidKeyUsage: "invalid_key_usage",
 }
 
 // Codes returns every code, ascending.

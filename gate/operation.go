@@ -23,6 +23,9 @@ type Operation struct {
 	Restricts bool
 	// Reads tells that it also answers GET.
 	Reads bool
+	// Onto is what the operation needs of the second key that its request names, as a row of its own
+	// that has no number: nil where it names one.
+	Onto *Operation
 	// Internal operations have no route: Haven itself or an operator at the machine begins them.
 	Internal bool
 	// BodyLimit is the most bytes of a request body.
@@ -37,6 +40,8 @@ const (
 	// useBody carries 64 KiB... of base64: 4 KiB of plaintext and 8 KiB of context are well within.
 	useBody   = 64 << 10
 	batchBody = 8 << 20
+	// sealBody carries base64 of what hpke-seal takes and hpke-open is given, 64 KiB, and a context.
+	sealBody = 128 << 10
 )
 
 // The operations. Rows are added at the end of their group with a new number.
@@ -60,6 +65,21 @@ var (
 	GenerateRandom  = &Operation{Number: 23, Name: "generate-random", Event: "GenerateRandom", Permission: "kms:GenerateRandom", BodyLimit: smallBody, Summary: "random bytes"}
 	Batch           = &Operation{Number: 24, Name: "batch", Event: "Batch", Permission: "", BodyLimit: batchBody, Summary: "up to 1,000 encrypt, decrypt and generate-data-key items in one call"}
 
+	Sign                = &Operation{Number: 25, Name: "sign", Event: "Sign", Permission: "kms:Sign", Use: lifecycle.Protect, BodyLimit: useBody, Summary: "sign a message of up to 4 KiB, or the digest of a longer one"}
+	Verify              = &Operation{Number: 26, Name: "verify", Event: "Verify", Permission: "kms:Verify", Use: lifecycle.VerifySignature, BodyLimit: useBody, Summary: "tell whether a signature is the key's"}
+	GenerateMAC         = &Operation{Number: 27, Name: "generate-mac", Event: "GenerateMac", Permission: "kms:GenerateMac", Use: lifecycle.Protect, BodyLimit: useBody, Summary: "make the MAC of up to 4 KiB"}
+	VerifyMAC           = &Operation{Number: 28, Name: "verify-mac", Event: "VerifyMac", Permission: "kms:VerifyMac", Use: lifecycle.Process, BodyLimit: useBody, Summary: "tell whether a MAC is the key's"}
+	GetPublicKey        = &Operation{Number: 29, Name: "get-public-key", Event: "GetPublicKey", Permission: "kms:GetPublicKey", Use: lifecycle.VerifySignature, Reads: true, BodyLimit: smallBody, Summary: "show the public half of a key pair"}
+	DeriveSharedSecret  = &Operation{Number: 30, Name: "derive-shared-secret", Event: "DeriveSharedSecret", Permission: "kms:DeriveSharedSecret", Use: lifecycle.Process, BodyLimit: useBody, Summary: "agree on a secret with the holder of another key (ECDH)"}
+	Encapsulate         = &Operation{Number: 31, Name: "encapsulate", Event: "Encapsulate", Permission: "kms:Encapsulate", Use: lifecycle.Protect, BodyLimit: smallBody, Summary: "make a secret, and the ciphertext that gives it to the key's holder (ML-KEM)"}
+	Decapsulate         = &Operation{Number: 32, Name: "decapsulate", Event: "Decapsulate", Permission: "kms:Decapsulate", Use: lifecycle.Process, BodyLimit: useBody, Summary: "get the secret that was encapsulated to the key"}
+	HPKESeal            = &Operation{Number: 33, Name: "hpke-seal", Event: "HPKESeal", Permission: "haven:HPKESeal", Use: lifecycle.Protect, BodyLimit: sealBody, Summary: "seal a message of up to 64 KiB to a transport key"}
+	HPKEOpen            = &Operation{Number: 34, Name: "hpke-open", Event: "HPKEOpen", Permission: "haven:HPKEOpen", Use: lifecycle.Process, BodyLimit: sealBody, Summary: "open a message that was sealed to a transport key"}
+	ReEncrypt           = &Operation{Number: 35, Name: "re-encrypt", Event: "ReEncrypt", Permission: "kms:ReEncryptFrom", Use: lifecycle.Process, Onto: reEncryptTo, BodyLimit: useBody, Summary: "decrypt and encrypt anew under another key or version, without showing the plaintext"}
+	GenerateDataKeyPair = &Operation{Number: 36, Name: "generate-data-key-pair", Event: "GenerateDataKeyPair", Permission: "kms:GenerateDataKeyPair", Use: lifecycle.Protect, BodyLimit: useBody, Summary: "make a key pair for use outside, its private key plain and encrypted"}
+
+	reEncryptTo = &Operation{Name: "re-encrypt", Permission: "kms:ReEncryptTo", Use: lifecycle.Protect}
+
 	Initialize      = &Operation{Number: 60, Name: "initialize", Event: "Initialize", Permission: "haven:Initialize", Mutates: true, Internal: true, Summary: "make a new store with its first administrator and master key"}
 	Start           = &Operation{Number: 61, Name: "start", Event: "Start", Permission: "haven:Start", Restricts: true, Internal: true, Summary: "begin serving from a store"}
 	RotateSeal      = &Operation{Number: 63, Name: "rotate-seal", Event: "RotateSeal", Permission: "haven:RotateSeal", Mutates: true, Internal: true, Summary: "replace the root key and wrap anew what it wraps"}
@@ -77,7 +97,16 @@ func Operations() []*Operation {
 	return []*Operation{
 		CreateKey, DescribeKey, ListKeys, ListKeyVersions, UpdateKey, RotateKey, EnableKey, DisableKey,
 		DeprecateVersion, MarkCompromised, ScheduleKeyDeletion, CancelKeyDeletion,
-		Encrypt, Decrypt, GenerateDataKey, GenerateRandom, Batch,
+		Encrypt, Decrypt, GenerateDataKey, GenerateRandom, Batch, Sign, Verify, GenerateMAC, VerifyMAC, GetPublicKey,
+		DeriveSharedSecret, Encapsulate, Decapsulate, HPKESeal, HPKEOpen, ReEncrypt, GenerateDataKeyPair,
 		Initialize, Start, RotateSeal, MigrateSeal, AcceptClock, RotateBeforeUse, Shutdown, Pin, Unanswered, Unrecognized,
 	}
+}
+
+// of returns what the operation needs of the i-th key that a request names.
+func (o *Operation) of(i int) *Operation {
+	if i > 0 && o.Onto != nil {
+		return o.Onto
+	}
+	return o
 }

@@ -28,6 +28,8 @@ type keyBody struct {
 	Life      lifecycle.Key     `json:"life"`
 }
 
+func (b *keyBody) kind() Kind { return Kind{b.Type, b.Spec, b.Usage} }
+
 // versionBody is a stored version: a JSON part, and after it the wrapped material, whose header
 // names the master version that wraps it.
 type versionBody struct {
@@ -35,6 +37,10 @@ type versionBody struct {
 	Spec   Spec              `json:"spec"`
 	Usage  Usage             `json:"usage"`
 	Life   lifecycle.Version `json:"life"`
+	// Check is the key check value. Public is the public half of a pair, as crypt encodes it: it
+	// outlives the material, so that signatures made in good time keep verifying.
+	Check  string `json:"kcv,omitzero"`
+	Public []byte `json:"public,omitzero"`
 
 	wrapped crypt.Wrapped // empty once destroyed
 	by      gate.ID       // of the master version; zero: the root key

@@ -30,20 +30,22 @@ type CreateRequest struct {
 
 // CreateKey makes a key with its first version, active.
 func (m *Manager) CreateKey(ctx context.Context, c *gate.Call, req CreateRequest) (*Key, error) {
-	policy, err := req.check(m.policy)
+	kind, policy, err := req.check(m.policy)
 	if err != nil {
 		return nil, m.gate.Refuse(ctx, c, err)
 	}
 	var out Key
+	var made fresh
+	defer made.destroy()
 	err = m.gate.Do(ctx, c, gate.Request{Replay: replay(&out), RotateFirst: m.rotate}, func(a gate.Approved) (gate.Outcome, error) {
 		var master gate.ID
-		if req.Type != Master {
+		if kind.Type != Master {
 			var err error
 			if master, err = m.ring.masterOf(ctx, a, req.Master); err != nil {
 				return gate.Outcome{}, err
 			}
 		}
-		return m.ring.create(ctx, a, &req, policy, master, &out)
+		return m.ring.create(ctx, a, &req, creation{kind, policy, master, &made}, &out)
 	})
 	if err != nil {
 		return nil, err
@@ -51,32 +53,39 @@ func (m *Manager) CreateKey(ctx context.Context, c *gate.Call, req CreateRequest
 	return &out, nil
 }
 
-// check returns the policy a request asks for, or an error matching InvalidRequest or
-// Unsupported.
-func (req *CreateRequest) check(standard lifecycle.Policy) (lifecycle.Policy, error) {
-	switch {
-	case req.Type != Master && req.Type != Data:
-		return lifecycle.Policy{}, gate.Errorf(gate.InvalidRequest, "type must be master or data")
-	case req.Spec != "" && req.Spec != SymmetricDefault:
-		return lifecycle.Policy{}, gate.Errorf(gate.Unsupported, "a %s key has spec %s", req.Type, SymmetricDefault)
-	case req.Usage != "" && req.Usage != EncryptDecrypt:
-		return lifecycle.Policy{}, gate.Errorf(gate.Unsupported, "a %s key has key_usage %s", req.Type, EncryptDecrypt)
-	case req.Type == Master && req.Master != "":
-		return lifecycle.Policy{}, gate.Errorf(gate.InvalidRequest, "a master key is wrapped by the root key; leave master out")
+// check returns the kind and the policy that a request asks for, or an error matching
+// InvalidRequest or Unsupported.
+func (req *CreateRequest) check(standard lifecycle.Policy) (Kind, lifecycle.Policy, error) {
+	none := lifecycle.Policy{}
+	kind, err := kindOf(req.Type, req.Spec, req.Usage)
+	if err != nil {
+		return kind, none, err
+	}
+	if kind.Type == Master && req.Master != "" {
+		return kind, none, gate.Errorf(gate.InvalidRequest, "a master key is wrapped by the root key; leave master out")
 	}
 	if err := checkPurpose(req.Purpose); err != nil {
-		return lifecycle.Policy{}, err
+		return kind, none, err
 	}
 	if req.Alias != "" {
 		name, ok := strings.CutPrefix(req.Alias, "alias/")
 		if !ok || !ValidAlias(name) {
-			return lifecycle.Policy{}, gate.Errorf(gate.InvalidRequest, "an alias is alias/NAME, NAME 1 to %d letters, digits and /_-, not beginning with aws/", MaxAlias)
+			return kind, none, gate.Errorf(gate.InvalidRequest, "an alias is alias/NAME, NAME 1 to %d letters, digits and /_-, not beginning with aws/", MaxAlias)
 		}
 	}
 	if err := checkTags(req.Tags); err != nil {
-		return lifecycle.Policy{}, err
+		return kind, none, err
 	}
-	return periods(standard, req.RotationDays, req.GraceDays, req.LifetimeDays)
+	policy, err := periods(standard, req.RotationDays, req.GraceDays, req.LifetimeDays)
+	return kind, policy, err
+}
+
+// creation is what a new key is made of, beside its names.
+type creation struct {
+	kind   Kind
+	policy lifecycle.Policy
+	master gate.ID // zero: the root key wraps it
+	made   *fresh
 }
 
 func periods(p lifecycle.Policy, rotation, grace, lifetime Days) (lifecycle.Policy, error) {
@@ -115,22 +124,22 @@ func checkTags(tags map[string]string) error {
 }
 
 // create stages a new key, its first version and its alias.
-func (r *Ring) create(ctx context.Context, a gate.Approved, req *CreateRequest, policy lifecycle.Policy, master gate.ID, out *Key) (gate.Outcome, error) {
+func (r *Ring) create(ctx context.Context, a gate.Approved, req *CreateRequest, what creation, out *Key) (gate.Outcome, error) {
 	now := a.Time()
 	id, err := gate.NewID(now, r.cfg.Random)
 	if err != nil {
 		return gate.Outcome{}, err
 	}
-	made, err := lifecycle.Create(policy, now)
+	made, err := lifecycle.Create(what.policy, now)
 	if err != nil {
 		return gate.Outcome{}, gate.Refused(id, err)
 	}
 	key := &keyBody{
-		Format: bodyFormat, Type: req.Type, Spec: SymmetricDefault, Usage: EncryptDecrypt, Purpose: req.Purpose,
-		Alias: strings.TrimPrefix(req.Alias, "alias/"), Created: now, CreatedBy: a.Principal().ID, Master: master,
+		Format: bodyFormat, Type: what.kind.Type, Spec: what.kind.Spec, Usage: what.kind.Usage, Purpose: req.Purpose,
+		Alias: strings.TrimPrefix(req.Alias, "alias/"), Created: now, CreatedBy: a.Principal().ID, Master: what.master,
 		Tags: req.Tags, Life: made.Key,
 	}
-	v, err := r.newMaterial(ctx, a, id, key, made.New.Number)
+	v, err := r.newMaterial(ctx, a, id, key, made.New.Number, what.made)
 	if err != nil {
 		return gate.Outcome{}, err
 	}

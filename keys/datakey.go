@@ -5,7 +5,6 @@ import (
 	"strconv"
 
 	"github.com/haven-health/haven/gate"
-	"github.com/haven-health/haven/internal/blob"
 	"github.com/haven-health/haven/internal/crypt"
 	"github.com/haven-health/haven/internal/secret"
 )
@@ -15,7 +14,7 @@ import (
 type DataKeyRequest struct {
 	Key              string
 	Bytes            int
-	Context          blob.Context
+	Context          Context
 	WithoutPlaintext bool
 }
 
@@ -43,7 +42,7 @@ func (m *Manager) dataKey(ctx context.Context, req *DataKeyRequest, out *DataKey
 		size = crypt.KeySize
 	}
 	r := gate.Request{
-		References: []gate.Reference{{Text: req.Key}}, Context: contextOf(req.Context),
+		References: []gate.Reference{{Text: req.Key}}, Context: recorded(req.Context),
 		Parameters: "bytes=" + strconv.Itoa(size), RotateFirst: m.rotate,
 	}
 	return r, func(a gate.Approved) (gate.Outcome, error) {
@@ -53,7 +52,7 @@ func (m *Manager) dataKey(ctx context.Context, req *DataKeyRequest, out *DataKey
 		}
 		t := a.Target(0)
 		out.KeyID, out.Version = t.Key, t.Version
-		err = m.ring.use(ctx, a, t, func(k *crypt.Key) error {
+		err = use(ctx, m.ring, a, t, func(k *crypt.Key) error {
 			var err error
 			out.Ciphertext, err = k.Encrypt(req.Context, secret.Expose(key))
 			return err

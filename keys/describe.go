@@ -10,7 +10,7 @@ import (
 func (m *Manager) DescribeKey(ctx context.Context, c *gate.Call, req KeyRequest) (*Key, error) {
 	var out Key
 	err := m.gate.Do(ctx, c, gate.Request{References: []gate.Reference{{Text: req.Key}}}, func(a gate.Approved) (gate.Outcome, error) {
-		e := m.edit(ctx, a)
+		e := m.edit(ctx, a, nil)
 		primary, err := e.loadPrimary()
 		if err != nil {
 			return gate.Outcome{}, err

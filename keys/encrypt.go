@@ -2,24 +2,28 @@ package keys
 
 import (
 	"context"
+	"errors"
 
 	"github.com/haven-health/haven/gate"
-	"github.com/haven-health/haven/internal/blob"
 	"github.com/haven-health/haven/internal/crypt"
 )
 
-// EncryptRequest asks to encrypt up to MaxPlaintext bytes for a context.
+// EncryptRequest asks to encrypt up to MaxPlaintext bytes for a context. An RSA key takes as much
+// as its size and algorithm allow (the first of its algorithms unless one is named) and no context.
 type EncryptRequest struct {
 	Key       string
 	Plaintext []byte
-	Context   blob.Context
+	Context   Context
+	Algorithm Algorithm
 }
 
-// EncryptAnswer is a ciphertext that names its key and version.
+// EncryptAnswer is a ciphertext. That of a symmetric key names its key and version; that of an RSA
+// key does not, and Algorithm is set.
 type EncryptAnswer struct {
 	Ciphertext []byte
 	KeyID      gate.ID
 	Version    uint32
+	Algorithm  Algorithm
 }
 
 // Encrypt encrypts with the key's primary, or with the version named.
@@ -33,25 +37,48 @@ func (m *Manager) Encrypt(ctx context.Context, c *gate.Call, req EncryptRequest)
 }
 
 func (m *Manager) encrypt(ctx context.Context, req *EncryptRequest, out *EncryptAnswer) (gate.Request, gate.Function) {
-	r := gate.Request{References: []gate.Reference{{Text: req.Key}}, Context: contextOf(req.Context), RotateFirst: m.rotate}
+	r := gate.Request{References: []gate.Reference{{Text: req.Key}}, Context: recorded(req.Context), RotateFirst: m.rotate}
 	return r, func(a gate.Approved) (gate.Outcome, error) {
 		if n := len(req.Plaintext); n == 0 || n > MaxPlaintext {
 			return gate.Outcome{}, gate.Errorf(gate.InvalidRequest, "plaintext is 1 to %d bytes; for more, encrypt under a data key", MaxPlaintext)
 		}
-		t := a.Target(0)
-		out.KeyID, out.Version = t.Key, t.Version
-		return gate.Outcome{}, m.ring.use(ctx, a, t, func(k *crypt.Key) error {
-			var err error
-			out.Ciphertext, err = k.Encrypt(req.Context, req.Plaintext)
-			return err
-		})
+		return gate.Outcome{}, m.ring.encryptTo(ctx, a, a.Target(0), req, out)
 	}
 }
 
-// contextOf is a context as the record takes it: nothing where there is none.
-func contextOf(c blob.Context) []byte {
-	if c.Len() == 0 {
-		return nil
+// encryptTo encrypts under the version that a target names.
+func (r *Ring) encryptTo(ctx context.Context, a gate.Approved, t *gate.Target, req *EncryptRequest, out *EncryptAnswer) error {
+	*out = EncryptAnswer{KeyID: t.Key, Version: t.Version}
+	kind := targetKind(t)
+	if kind.Spec != SymmetricDefault {
+		return r.encryptRSA(t, kind, req, out)
 	}
-	return c.Encoded()
+	if req.Algorithm != "" && req.Algorithm != crypt.FormatV1 {
+		return kind.wrongly(t.Key, crypt.ErrAlgorithm)
+	}
+	return use(ctx, r, a, t, func(k *crypt.Key) error {
+		var err error
+		out.Ciphertext, err = k.Encrypt(req.Context, req.Plaintext)
+		return err
+	})
+}
+
+func (r *Ring) encryptRSA(t *gate.Target, kind Kind, req *EncryptRequest, out *EncryptAnswer) error {
+	if req.Context.Len() > 0 {
+		return noContext(t.Key)
+	}
+	public, err := r.public(t)
+	if err != nil {
+		return err
+	}
+	out.Algorithm = kind.algorithm(req.Algorithm)
+	out.Ciphertext, err = public.Encrypt(r.cfg.Random, out.Algorithm, req.Plaintext)
+	if errors.Is(err, crypt.ErrSize) {
+		return gate.Errorf(gate.InvalidRequest, "that is more than key %s, %s, encrypts by %s; for more, use hpke-seal or a data key", t.Key, kind.Spec, out.Algorithm)
+	}
+	return kind.wrongly(t.Key, err)
+}
+
+func noContext(id gate.ID) error {
+	return &gate.Error{Code: gate.InvalidRequest, Key: id, Detail: "an RSA key authenticates no encryption context; leave it out"}
 }

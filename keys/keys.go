@@ -15,37 +15,18 @@ import (
 	"github.com/haven-health/haven/lifecycle"
 )
 
-// Type is what a key is for.
-type Type string
-
-// The types.
-const (
-	Master Type = "master" // wraps other keys and stored keys
-	Data   Type = "data"   // encrypts data at rest
-)
-
-// Spec is the kind of material, in AWS KMS's words.
-type Spec string
-
-// SymmetricDefault is AES-256 in Haven's encryption format v1.
-const SymmetricDefault Spec = "SYMMETRIC_DEFAULT"
-
-// Usage is what the material may do, in AWS KMS's words.
-type Usage string
-
-// EncryptDecrypt is the usage of symmetric keys.
-const EncryptDecrypt Usage = "ENCRYPT_DECRYPT"
-
 // DefaultMaster is the alias of the master key that a first start creates.
 const DefaultMaster = "haven-master"
 
 // Limits of what callers name and send.
 const (
-	MaxPurpose   = 256  // bytes
-	MaxTags      = 50   // per key
-	MaxPlaintext = 4096 // bytes, as in AWS KMS
-	MaxRandom    = 1024 // bytes of a data key or of generate-random
-	MaxReason    = 256  // bytes
+	MaxPurpose   = 256      // bytes
+	MaxTags      = 50       // per key
+	MaxPlaintext = 4096     // bytes, as in AWS KMS
+	MaxMessage   = 4096     // bytes to sign or to make a MAC of, as in AWS KMS
+	MaxSealed    = 64 << 10 // bytes that hpke-seal takes
+	MaxRandom    = 1024     // bytes of a data key or of generate-random
+	MaxReason    = 256      // bytes
 )
 
 // Days is a period in days as a request gives it. The zero Days takes the default; in JSON that is
@@ -127,4 +108,6 @@ type Version struct {
 	DeletionDate   time.Time       `json:"deletion_date,omitzero"`
 	WasCompromised bool            `json:"was_compromised,omitzero"`
 	WrappedBy      string          `json:"wrapped_by,omitzero"`
+	// CheckValue tells whether another place holds the same material, and says nothing about it.
+	CheckValue string `json:"key_check_value,omitzero"`
 }

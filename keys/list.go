@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/binary"
+	"slices"
 
 	"github.com/haven-health/haven/gate"
 	"github.com/haven-health/haven/lifecycle"
@@ -32,8 +33,8 @@ type KeyPage struct {
 // ListKeys returns a page of keys, newest first.
 func (m *Manager) ListKeys(ctx context.Context, c *gate.Call, req ListRequest) (*KeyPage, error) {
 	q := store.Query{Kind: store.KindKey, Reverse: true, Index: indexType, Value: string(req.Type)}
-	if req.Type != "" && req.Type != Master && req.Type != Data {
-		return nil, m.gate.Refuse(ctx, c, gate.Errorf(gate.InvalidRequest, "type must be master or data"))
+	if req.Type != "" && !slices.ContainsFunc(kinds, func(k Kind) bool { return k.Type == req.Type }) {
+		return nil, m.gate.Refuse(ctx, c, gate.Errorf(gate.InvalidRequest, "type must be master, data, signing or transport"))
 	}
 	if err := page(&q, req.Limit, req.Cursor, keyIDLen); err != nil {
 		return nil, m.gate.Refuse(ctx, c, err)
@@ -207,6 +208,6 @@ func (r *Ring) showVersion(a gate.Approved, key *loadedKey, item *store.Item) (V
 		State:     lifecycle.Effective(key.body.Life, life, a.Time()),
 		CreatedAt: life.CreatedAt, ExpiresAt: life.ExpiresAt, GraceEndsAt: life.GraceEndsAt,
 		LifetimeEndsAt: life.LifetimeEndsAt, DeletionDate: life.DeletionDate,
-		WasCompromised: life.WasCompromised, WrappedBy: r.wrappedBy(b),
+		WasCompromised: life.WasCompromised, WrappedBy: r.wrappedBy(b), CheckValue: b.Check,
 	}, nil
 }

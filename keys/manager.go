@@ -48,11 +48,13 @@ func (m *Manager) manage(ctx context.Context, c *gate.Call, key, reason string, 
 		return nil, m.gate.Refuse(ctx, c, gate.Errorf(gate.InvalidRequest, "a reason is at most %d bytes", MaxReason))
 	}
 	var out Key
+	var made fresh
+	defer made.destroy()
 	req := gate.Request{
 		References: []gate.Reference{{Text: key}}, Reason: reason, Replay: replay(&out), RotateFirst: m.rotate,
 	}
 	err := m.gate.Do(ctx, c, req, func(a gate.Approved) (gate.Outcome, error) {
-		e := m.edit(ctx, a)
+		e := m.edit(ctx, a, &made)
 		if err := f(e); err != nil {
 			return gate.Outcome{}, err
 		}
@@ -74,15 +76,16 @@ type edit struct {
 	named  uint32 // the version the caller named, 0: the whole key
 	loaded *loadedKey
 	body   keyBody
+	made   *fresh
 	// primary is the version the document shows, nil when the key has none.
 	primary *versionBody
 	out     gate.Outcome
 	answer  func(*Key)
 }
 
-func (m *Manager) edit(ctx context.Context, a gate.Approved) *edit {
+func (m *Manager) edit(ctx context.Context, a gate.Approved, made *fresh) *edit {
 	t := a.Target(0)
-	e := &edit{m: m, ctx: ctx, a: a, now: a.Time(), id: t.Key, named: t.Version, loaded: t.Domain.(*loadedKey)}
+	e := &edit{m: m, ctx: ctx, a: a, now: a.Time(), id: t.Key, named: t.Version, loaded: t.Domain.(*loadedKey), made: made}
 	e.body = e.loaded.body
 	return e
 }
@@ -130,7 +133,7 @@ func (e *edit) changeVersion(v *loadedVersion, life lifecycle.Version) error {
 
 // addVersion makes material for a new version and stages it.
 func (e *edit) addVersion(life lifecycle.Version) error {
-	v, err := e.m.ring.newMaterial(e.ctx, e.a, e.id, &e.body, life.Number)
+	v, err := e.m.ring.newMaterial(e.ctx, e.a, e.id, &e.body, life.Number, e.made)
 	if err != nil {
 		return err
 	}

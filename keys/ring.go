@@ -2,6 +2,7 @@ package keys
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -62,9 +63,14 @@ type loadedVersion struct {
 	body versionBody
 
 	mu       sync.Mutex
-	material *crypt.Key
+	material opened
 	dropped  bool
+	// public is the parsed public half of a pair, once something asked for it. It is no secret.
+	public *crypt.PublicKey
 }
+
+// opened is material ready for use: the type of package crypt that does what the kind of key does.
+type opened interface{ Destroy() }
 
 // NewRing makes a ring.
 func NewRing(cfg RingConfig) *Ring {
@@ -185,27 +191,37 @@ func (r *Ring) Resolve(ctx context.Context, reading *gate.Reading, op *gate.Oper
 		return gate.Target{}, unnamed(ref, err)
 	}
 	t := gate.Target{Key: id, ARN: key.arn, Named: named, State: key.body.Life, Domain: key}
+	if op.Use != 0 {
+		t.Unfit = key.body.kind().unfit(id, op)
+	}
 	if number == 0 && op.Use != 0 {
 		number = key.body.Life.Primary
 	}
-	if number != 0 {
-		version, err := r.version(ctx, reading, id, number)
-		if isNotFound(err) && number <= key.body.Life.Versions {
-			return gate.Target{}, gate.Errorf(gate.Tampered, "version %d of key %s is missing from the store; run haven fsck", number, id)
-		}
-		if err != nil {
-			return gate.Target{}, unnamed(ref, err)
-		}
-		t.Version, t.Material = number, version.body.Life
-		t.Wrapping, t.WrappingVer = version.body.by, version.body.byVer
-		if err := r.above(ctx, reading, &t); err != nil {
-			return gate.Target{}, err
-		}
-		if op.Use != 0 {
-			t.Domain = version
-		}
+	if number == 0 {
+		return t, nil
+	}
+	version, err := r.at(ctx, reading, &t, number)
+	if err != nil {
+		return gate.Target{}, unnamed(ref, err)
+	}
+	if op.Use != 0 {
+		t.Domain = version
 	}
 	return t, nil
+}
+
+// at makes a version of the target's key what the target names.
+func (r *Ring) at(ctx context.Context, reading *gate.Reading, t *gate.Target, number uint32) (*loadedVersion, error) {
+	version, err := r.version(ctx, reading, t.Key, number)
+	if isNotFound(err) && number <= t.State.Versions {
+		err = gate.Errorf(gate.Tampered, "version %d of key %s is missing from the store; run haven fsck", number, t.Key)
+	}
+	if err != nil {
+		return nil, err
+	}
+	t.Version, t.Material = number, version.body.Life
+	t.Wrapping, t.WrappingVer = version.body.by, version.body.byVer
+	return version, r.above(ctx, reading, t)
 }
 
 // unnamed answers for a key that only a ciphertext names: one that does not exist is a ciphertext
@@ -221,6 +237,7 @@ func unnamed(ref gate.Reference, err error) error {
 // master version that was compromised by itself still unwraps, for the gate alone, until what it
 // wraps is wrapped anew; each such use is recorded as recovery.
 func (r *Ring) above(ctx context.Context, reading *gate.Reading, t *gate.Target) error {
+	t.Master, t.Recovery = nil, false
 	if t.Wrapping.IsZero() {
 		return nil
 	}
@@ -252,16 +269,20 @@ func (r *Ring) binding(id gate.ID, n uint32, spec Spec, usage Usage) blob.Bindin
 	}
 }
 
-// use runs f with the target's material. The material may leave the cache meanwhile, for a change or
-// for want of room; then it is loaded once more, the last time for this use alone, so that no cache
-// is too small. What a change means is the gate's to decide.
-func (r *Ring) use(ctx context.Context, a gate.Approved, t *gate.Target, f func(*crypt.Key) error) error {
+// use runs f with the target's material, opened as K. The material may leave the cache meanwhile,
+// for a change or for want of room; then it is loaded once more, the last time for this use alone,
+// so that no cache is too small. What a change means is the gate's to decide.
+func use[K opened](ctx context.Context, r *Ring, a gate.Approved, t *gate.Target, f func(K) error) error {
 	version := t.Domain.(*loadedVersion)
 	for attempt := 0; ; attempt++ {
 		last := attempt == 2
 		material, own, err := r.material(ctx, a, t.Key, version, last)
 		if err == nil {
-			err = f(material)
+			key, ok := material.(K)
+			if !ok { // the gate refuses what keys of the kind do not do
+				return fmt.Errorf("keys: key %s version %d: a %T was asked for", t.Key, t.Version, key)
+			}
+			err = f(key)
 		}
 		if own {
 			material.Destroy()
@@ -279,7 +300,7 @@ func (r *Ring) use(ctx context.Context, a gate.Approved, t *gate.Target, f func(
 // gate's approval, and uses no more of the hierarchy than the approved operation needs. Own says
 // that the caller alone has it, and destroys it: because it asked for that, or because the version
 // has left the cache.
-func (r *Ring) material(ctx context.Context, a gate.Approved, id gate.ID, v *loadedVersion, alone bool) (key *crypt.Key, own bool, err error) {
+func (r *Ring) material(ctx context.Context, a gate.Approved, id gate.ID, v *loadedVersion, alone bool) (key opened, own bool, err error) {
 	a.Principal()
 	v.mu.Lock()
 	ready := v.material
@@ -294,8 +315,8 @@ func (r *Ring) material(ctx context.Context, a gate.Approved, id gate.ID, v *loa
 	if err != nil {
 		return nil, false, err
 	}
-	if key, err = crypt.NewKey(id, v.body.Life.Number, material, r.cfg.Random); err != nil {
-		return nil, false, fmt.Errorf("keys: key %s version %d: %w", id, v.body.Life.Number, err)
+	if key, err = r.open(id, &v.body, material); err != nil {
+		return nil, false, err
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -308,6 +329,38 @@ func (r *Ring) material(ctx context.Context, a gate.Approved, id gate.ID, v *loa
 	}
 	v.material = key
 	return key, false, nil
+}
+
+// open makes material ready for what keys of its kind do, and takes it over.
+func (r *Ring) open(id gate.ID, v *versionBody, material secret.Bytes) (key opened, err error) {
+	if v.Spec != SymmetricDefault { // whose key keeps the bytes
+		defer material.Destroy()
+	}
+	switch {
+	case v.Spec == SymmetricDefault:
+		key, err = crypt.NewKey(id, v.Life.Number, material, r.cfg.Random)
+	case v.Usage == EncryptDecrypt:
+		key, err = crypt.OpenOAEPKey(v.Spec, material)
+	case v.Usage == crypt.SignVerify:
+		key, err = crypt.OpenSigningKey(v.Spec, material, r.cfg.Random)
+	case v.Usage == crypt.GenerateVerifyMAC:
+		key, err = crypt.OpenMACKey(v.Spec, material)
+	case v.Usage == crypt.KeyAgreement:
+		key, err = crypt.OpenAgreementKey(v.Spec, material)
+	case v.Usage == crypt.EncapsulateDecapsulate:
+		key, err = crypt.OpenKEMKey(v.Spec, material)
+	case v.Usage == crypt.SealOpen:
+		key, err = crypt.OpenHPKEKey(v.Spec, id, v.Life.Number, material)
+	default:
+		err = crypt.ErrSpec
+	}
+	switch {
+	case errors.Is(err, crypt.ErrUnsupported):
+		return nil, gate.Errorf(gate.Unsupported, "key %s, %s, is not available in FIPS 140-3 mode", id, v.Spec)
+	case err != nil:
+		return nil, fmt.Errorf("keys: key %s version %d: %w", id, v.Life.Number, err)
+	}
+	return key, nil
 }
 
 func (r *Ring) unwrap(ctx context.Context, a gate.Approved, id gate.ID, v *loadedVersion, alone bool) (secret.Bytes, error) {
@@ -326,7 +379,11 @@ func (r *Ring) unwrap(ctx context.Context, a gate.Approved, id gate.ID, v *loade
 	if own {
 		defer above.Destroy()
 	}
-	return unwrapped(above.Unwrap(b, v.body.wrapped))
+	wrapping, ok := above.(*crypt.Key)
+	if !ok {
+		return secret.Bytes{}, gate.Errorf(gate.Tampered, "what wraps the key is no master key; run haven fsck")
+	}
+	return unwrapped(wrapping.Unwrap(b, v.body.wrapped))
 }
 
 func unwrapped(material secret.Bytes, err error) (secret.Bytes, error) {

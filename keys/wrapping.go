@@ -3,6 +3,7 @@ package keys
 import (
 	"context"
 	"errors"
+	"io"
 
 	"github.com/haven-health/haven/gate"
 	"github.com/haven-health/haven/internal/crypt"
@@ -16,17 +17,53 @@ func invalidCiphertext() error {
 	return gate.Errorf(gate.InvalidCiphertext, "the ciphertext cannot be decrypted with this key and context")
 }
 
+// fresh is new material of one operation, kept for when it runs again: an RSA key takes seconds.
+// It belongs to the operation, which destroys it at its end.
+type fresh struct {
+	spec     Spec
+	material secret.Bytes
+	check    string
+	public   []byte
+}
+
+func (f *fresh) destroy() { f.material.Destroy() }
+
+// make makes material of a spec, once.
+func (f *fresh) make(kind Kind, random io.Reader) error {
+	if f.spec == kind.Spec {
+		return nil
+	}
+	material, err := crypt.GenerateMaterial(kind.Spec, random)
+	if err != nil {
+		return err
+	}
+	return f.take(kind, material)
+}
+
+// take takes material that came from elsewhere.
+func (f *fresh) take(kind Kind, material secret.Bytes) error {
+	f.destroy()
+	f.spec, f.material = kind.Spec, material
+	var err error
+	if f.check, err = crypt.CheckValue(kind.Spec, material); err != nil || !kind.Pair() {
+		return err
+	}
+	public, err := crypt.PublicKeyOf(kind.Spec, material)
+	if err == nil {
+		f.public = public.Bytes()
+	}
+	return err
+}
+
 // newMaterial makes material for a new version and wraps it: under the primary of the key's
 // master, or under the root key for a master.
-func (r *Ring) newMaterial(ctx context.Context, a gate.Approved, id gate.ID, key *keyBody, n uint32) (*versionBody, error) {
-	material, err := crypt.GenerateKey(r.cfg.Random)
-	if err != nil {
-		return nil, err
+func (r *Ring) newMaterial(ctx context.Context, a gate.Approved, id gate.ID, key *keyBody, n uint32, made *fresh) (*versionBody, error) {
+	if err := made.make(key.kind(), r.cfg.Random); err != nil {
+		return nil, key.kind().wrongly(id, err)
 	}
-	defer material.Destroy()
-	v := &versionBody{Format: bodyFormat, Spec: key.Spec, Usage: key.Usage}
+	v := &versionBody{Format: bodyFormat, Spec: key.Spec, Usage: key.Usage, Check: made.check, Public: made.public}
 	v.Life.Number = n
-	if err := r.wrap(ctx, a, id, key.Master, v, material); err != nil {
+	if err := r.wrap(ctx, a, id, key.Master, v, made.material); err != nil {
 		return nil, err
 	}
 	return v, nil
@@ -49,7 +86,7 @@ func (r *Ring) wrap(ctx context.Context, a gate.Approved, id, master gate.ID, v 
 		return err
 	}
 	v.by, v.byVer = t.Key, t.Version
-	return r.use(ctx, a, &t, func(k *crypt.Key) error {
+	return use(ctx, r, a, &t, func(k *crypt.Key) error {
 		var err error
 		v.wrapped, err = k.Wrap(b, material)
 		return err
@@ -88,5 +125,7 @@ func (r *Ring) masterOf(ctx context.Context, a gate.Approved, text string) (gate
 func (r *Ring) Default(ctx context.Context, a gate.Approved, policy lifecycle.Policy) (gate.Outcome, error) {
 	var out Key
 	req := &CreateRequest{Purpose: "Wraps the keys of this store", Type: Master, Alias: "alias/" + DefaultMaster}
-	return r.create(ctx, a, req, policy, gate.ID{}, &out)
+	var made fresh
+	defer made.destroy()
+	return r.create(ctx, a, req, creation{Kind{Master, SymmetricDefault, EncryptDecrypt}, policy, gate.ID{}, &made}, &out)
 }

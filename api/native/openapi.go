@@ -9,6 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/haven-health/haven/gate"
+	"github.com/haven-health/haven/keys"
 )
 
 // object is a JSON object in the making.
@@ -99,6 +100,10 @@ func (s schemas) of(t reflect.Type) object {
 		return object{"type": "string", "format": "date-time"}
 	case t == reflect.TypeFor[gate.ID]():
 		return object{"type": "string", "format": "uuid"}
+	case t == reflect.TypeFor[keys.Context]():
+		return s.of(reflect.TypeFor[map[string]string]())
+	case t == reflect.TypeFor[jsontext.Value]():
+		return object{"type": "object"}
 	case t == reflect.TypeFor[[]byte]():
 		return object{"type": "string", "contentEncoding": "base64"}
 	case t.Implements(reflect.TypeFor[interface{ MarshalText() ([]byte, error) }]()):

@@ -200,7 +200,7 @@ func TestStatuses(t *testing.T) {
 		"already_exists": 409, "conflict": 409, "invalid_state": 409, "invalid_ciphertext": 400,
 		"incorrect_key": 400, "unsupported": 400, "limit_exceeded": 400, "too_large": 413,
 		"rate_limited": 429, "idempotency_mismatch": 409, "contended": 503, "unavailable": 503,
-		"no_space": 503, "locked": 503, "internal": 500, "tampered": 500,
+		"no_space": 503, "locked": 503, "internal": 500, "tampered": 500, "invalid_key_usage": 400,
 	}
 	codes := gate.Codes()
 	if len(codes) != len(want) || len(native.Statuses) != len(want) {

@@ -47,6 +47,7 @@ var statuses = map[gate.Code]int{
 	gate.Locked:              http.StatusServiceUnavailable,
 	gate.Internal:            http.StatusInternalServerError,
 	gate.Tampered:            http.StatusInternalServerError,
+	gate.InvalidKeyUsage:     http.StatusBadRequest,
 }
 
 // statusOf returns the HTTP status of a code; what is not known is a fault of ours.

@@ -48,6 +48,18 @@ func routes() []*route {
 		hot[EncryptBody, EncryptedBody](gate.Encrypt, (*exchange).encrypt),
 		hot[DecryptBody, DecryptedBody](gate.Decrypt, (*exchange).decrypt),
 		hot[DataKeyBody, DataKeyAnswerBody](gate.GenerateDataKey, (*exchange).dataKey),
+		hot[SignBody, SignedBody](gate.Sign, (*exchange).sign),
+		hot[VerifyBody, VerifiedBody](gate.Verify, (*exchange).verify),
+		hot[MACBody, MACAnswerBody](gate.GenerateMAC, (*exchange).generateMAC),
+		hot[VerifyMACBody, VerifiedBody](gate.VerifyMAC, (*exchange).verifyMAC),
+		of(gate.GetPublicKey, (*keys.Manager).GetPublicKey),
+		of(gate.DeriveSharedSecret, (*keys.Manager).DeriveSharedSecret),
+		of(gate.Encapsulate, (*keys.Manager).Encapsulate),
+		of(gate.Decapsulate, (*keys.Manager).Decapsulate),
+		of(gate.HPKESeal, (*keys.Manager).HPKESeal),
+		of(gate.HPKEOpen, (*keys.Manager).HPKEOpen),
+		of(gate.ReEncrypt, (*keys.Manager).ReEncrypt),
+		of(gate.GenerateDataKeyPair, (*keys.Manager).GenerateDataKeyPair),
 		hot[BatchBody, BatchAnswerBody](gate.Batch, (*exchange).batch),
 		{op: gate.AcceptClock, serve: (*exchange).acceptClock, request: reflect.TypeFor[Empty](), answer: reflect.TypeFor[Empty]()},
 	}
@@ -59,7 +71,8 @@ type Empty struct{}
 // strict refuses what two readers could read as two requests: names twice (the library's rule),
 // names in another case, unknown names, invalid UTF-8, null.
 var strict = json.JoinOptions(json.RejectUnknownMembers(true), json.MatchCaseInsensitiveNames(false),
-	jsontext.AllowDuplicateNames(false), jsontext.AllowInvalidUTF8(false), json.WithUnmarshalers(json.UnmarshalFromFunc(refuseNull)))
+	jsontext.AllowDuplicateNames(false), jsontext.AllowInvalidUTF8(false), json.WithUnmarshalers(json.JoinUnmarshalers(
+		json.UnmarshalFromFunc(refuseNull), json.UnmarshalFromFunc(readContext))))
 
 // refuseNull is asked before every value.
 func refuseNull(d *jsontext.Decoder, _ any) error {
@@ -67,6 +80,17 @@ func refuseNull(d *jsontext.Decoder, _ any) error {
 		return gate.Errorf(gate.InvalidRequest, "the body has a null; leave out what is not meant")
 	}
 	return errors.ErrUnsupported
+}
+
+// readContext reads an encryption context: an object of strings.
+func readContext(d *jsontext.Decoder, c *keys.Context) error {
+	var pairs map[string]string
+	if err := json.UnmarshalDecode(d, &pairs); err != nil {
+		return err
+	}
+	var err error
+	*c, err = keys.ContextOf(pairs)
+	return err
 }
 
 // of makes the route of an operation whose request and answer are the domain's own types.

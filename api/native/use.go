@@ -17,10 +17,12 @@ type (
 		Key       string            `json:"key"`
 		Plaintext []byte            `json:"plaintext"`
 		Context   map[string]string `json:"context,omitzero"`
+		Algorithm string            `json:"algorithm,omitzero"`
 	}
 	// EncryptedBody answers encrypt.
 	EncryptedBody struct {
 		Ciphertext []byte `json:"ciphertext"`
+		Algorithm  string `json:"algorithm,omitzero"`
 		KeyID      string `json:"key_id"`
 		Version    uint32 `json:"version"`
 	}
@@ -29,6 +31,7 @@ type (
 		Key        string            `json:"key,omitzero"`
 		Ciphertext []byte            `json:"ciphertext"`
 		Context    map[string]string `json:"context,omitzero"`
+		Algorithm  string            `json:"algorithm,omitzero"`
 	}
 	// DecryptedBody answers decrypt.
 	DecryptedBody struct {
@@ -67,6 +70,9 @@ func (s *scanner) encryptionContext() blob.Context {
 	return c
 }
 
+// algorithm reads the name of an algorithm; which there are, the key says.
+func (s *scanner) algorithm() keys.Algorithm { return keys.Algorithm(s.text()) }
+
 func (s *scanner) unknown() {
 	s.wrong("a member that the operation does not know")
 }
@@ -79,6 +85,8 @@ func (s *scanner) encryptRequest(r *keys.EncryptRequest, name string) {
 		r.Plaintext = s.binary()
 	case "context":
 		r.Context = s.encryptionContext()
+	case "algorithm":
+		r.Algorithm = s.algorithm()
 	default:
 		s.unknown()
 	}
@@ -92,6 +100,8 @@ func (s *scanner) decryptRequest(r *keys.DecryptRequest, name string) {
 		r.Ciphertext = s.binary()
 	case "context":
 		r.Context = s.encryptionContext()
+	case "algorithm":
+		r.Algorithm = s.algorithm()
 	default:
 		s.unknown()
 	}
@@ -159,6 +169,7 @@ func (x *exchange) dataKey() ([]byte, error) {
 func appendEncrypted(b []byte, a *keys.EncryptAnswer) []byte {
 	b = grow(b, len(a.Ciphertext))
 	b = appendBinary(append(b, `{"ciphertext":`...), a.Ciphertext)
+	b = appendAlgorithm(b, a.Algorithm)
 	return appendKey(b, a.KeyID, a.Version)
 }
 
