@@ -1,5 +1,5 @@
-# What can be run here: "make help". Go is all it needs; Debian's spin and gcc for the models, and
-# strace for failing disks, are installed when missing.
+# What can be run here: "make help". Go is all it needs; Debian's spin and gcc for the models, strace
+# for failing disks, and openssl, maven and a JDK for interoperability, are installed when missing.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
@@ -14,13 +14,14 @@ CUTS ?= 20000
 FUZZTIME ?= 60s
 BENCHTIME ?= 1s
 
+PEER := internal/crypt/interop
 RACE := ./gate/... ./keys/... ./store/... ./server/... ./client/... ./api/...
 FIPS := ./internal/crypt ./internal/secret ./internal/blob ./seal ./keys/... ./api/...
 
-# need installs Debian packages whose tools, of the same names, are missing.
+# need installs Debian packages whose tools are missing: TOOL, or TOOL=PACKAGE where their names differ.
 define need
 missing=
-for tool in $(1); do command -v $$tool >/dev/null || missing+=" $$tool"; done
+for tool in $(1); do command -v $${tool%=*} >/dev/null || missing+=" $${tool#*=}"; done
 if [ -n "$$missing" ]; then
 	echo "installing$$missing"
 	as=$$([ $$(id -u) = 0 ] || echo sudo)
@@ -41,7 +42,7 @@ check: format vet ## while working: format, vet, layout and documents, and tests
 .PHONY: test
 test: ## everything, as CI runs it: up to 25 minutes on 2 cores
 	ran=
-	for step in format vet lint unit race fips mutants crash cuts fuzz models; do
+	for step in format vet lint interop unit race fips mutants crash cuts fuzz models; do
 		echo "== $$step"
 		began=$$SECONDS
 		$(MAKE) $$step CUTS=$(if $(filter file,$(origin CUTS)),1500,$(CUTS)) FUZZTIME=$(if $(filter file,$(origin FUZZTIME)),5s,$(FUZZTIME))
@@ -62,6 +63,23 @@ vet: ## go vet, with and without planted faults
 .PHONY: lint
 lint: ## staticcheck with the checks that staticcheck.conf allows; who imports what is layout_test.go's
 	go run $(STATICCHECK) ./...
+
+# The version that the POM pins is in the jar's name, which the test looks for.
+.PHONY: interop
+interop: ## what OpenSSL, Bouncy Castle, Tink and go-jose understand of Haven's keys, and Haven of theirs
+	$(call need,openssl mvn=maven javac=default-jdk-headless)
+	if [ $(PEER)/pom.xml -nt $(PEER)/target/fetched ]; then
+		rm -rf $(PEER)/target
+		mvn -q -B -f $(PEER)/pom.xml dependency:copy-dependencies
+		touch $(PEER)/target/fetched
+	fi
+	out=$$(mktemp)
+	trap 'rm -f "$$out"' EXIT
+	HAVEN_CI=1 go test -count=1 -v -run '^Test(OpenSSL|BouncyCastle|Tink|JOSE)$$' ./internal/crypt >$$out || { cat $$out; exit 1; }
+	printf '%-20s %-30s %6s %6s %8s\n' peer algorithm ours theirs altered
+	sed -n 's/^ *interop_test.go:[0-9]*: //p' $$out
+	awk '/ interop_test.go/ { ours += $$(NF-2); theirs += $$(NF-1); altered += $$NF }
+		END { if (!ours) exit 1; print "interop: " ours " of ours read there, " theirs " of theirs read here, " altered " altered refused" }' $$out
 
 .PHONY: unit
 unit: ## go test ./..., with more random sequences of the whole system
