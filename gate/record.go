@@ -32,11 +32,18 @@ func joinParameters(a, b string) string {
 func (a Approved) Time() time.Time { return time.Unix(0, a.Now()).UTC() }
 
 // Refused maps a lifecycle refusal to InvalidState, in the caller's words: what happened, to
-// which key, what to do. Any other error is Internal.
+// which key, what to do; or to InvalidRequest where no state would allow what is asked. Any other
+// error is Internal.
 func Refused(key ID, err error) *Error {
 	var r *lifecycle.Refusal
 	if !errors.As(err, &r) {
 		return &Error{Code: Internal, cause: err}
+	}
+	if r.Reason == lifecycle.ReasonPeriod {
+		e := Errorf(InvalidRequest, "a deletion waits %d to %d days; other periods last at most %d and end in the future",
+			lifecycle.MinDeletionDays, lifecycle.MaxDeletionDays, lifecycle.MaxDays)
+		e.Key = key
+		return e
 	}
 	detail := advice[r.Reason]
 	if detail == "" {
@@ -65,7 +72,6 @@ var advice = map[lifecycle.Reason]string{
 	lifecycle.ReasonNotPendingDeletion: "is not pending deletion",
 	lifecycle.ReasonNotDue:             "is not due yet",
 	lifecycle.ReasonWraps:              "still wraps other keys; wrap them under another version first",
-	lifecycle.ReasonPeriod:             "cannot have this period: deletion waits 7 to 30 days, other periods last at most 36500",
 	lifecycle.ReasonTooManyVersions:    "has as many versions as there can be",
 	lifecycle.ReasonWrongVersion:       "is not the version meant; look again with describe-key",
 }

@@ -272,7 +272,7 @@ func (k *modelKey) schedule(n, days, today int) string {
 	case k.deletion != never:
 		return "pending_deletion"
 	case n == 0 && !valid:
-		return "invalid_period"
+		return "invalid_request"
 	case n == 0:
 		k.deletion = today + days
 		return "ok"
@@ -281,7 +281,7 @@ func (k *modelKey) schedule(n, days, today int) string {
 		return s
 	}
 	if !valid {
-		return "invalid_period"
+		return "invalid_request"
 	}
 	k.notice(n, today)
 	k.versions[n-1].deletion = today + days
