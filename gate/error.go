@@ -68,7 +68,8 @@ func (c Code) String() string {
 func (c Code) Error() string { return c.String() }
 
 // Error is a refusal or failure as its user reads it: what happened, to which key, what to do.
-// Detail never holds a value the caller sent, a secret, or a path.
+// Detail never holds a secret, a path, or a value the caller sent but for a key's id or alias, whose
+// alphabet was checked.
 type Error struct {
 	Code   Code
 	Detail string
