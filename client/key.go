@@ -12,7 +12,7 @@ type KeyType string
 const (
 	Master    KeyType = "master"    // wraps other keys
 	Data      KeyType = "data"      // encrypts data at rest
-	Signing   KeyType = "signing"   // signs
+	Signing   KeyType = "signing"   // signs, or makes MACs
 	Transport KeyType = "transport" // protects data in transit
 )
 
@@ -79,6 +79,8 @@ type Version struct {
 	DeletionDate   time.Time `json:"deletion_date,omitzero"`
 	WasCompromised bool      `json:"was_compromised,omitzero"`
 	WrappedBy      string    `json:"wrapped_by,omitzero"`
+	// KeyCheckValue tells whether another place holds the same material, and says nothing about it.
+	KeyCheckValue string `json:"key_check_value,omitzero"`
 }
 
 // CreateKeyRequest says what key to create. Purpose and Type are required.
@@ -86,7 +88,7 @@ type CreateKeyRequest struct {
 	Purpose  string  `json:"purpose"`
 	Type     KeyType `json:"type"`
 	Spec     string  `json:"spec,omitzero"`      // empty: the type's default
-	KeyUsage string  `json:"key_usage,omitzero"` // empty: the spec's default
+	KeyUsage string  `json:"key_usage,omitzero"` // empty: the type's default for the spec
 	// Periods in days: nil takes the type's default, 0 is never.
 	RotationDays *int              `json:"rotation_days,omitzero"`
 	GraceDays    *int              `json:"grace_days,omitzero"`

@@ -6,15 +6,20 @@ import "context"
 type EncryptRequest struct {
 	Key       string    `json:"key"`
 	Plaintext Sensitive `json:"plaintext"`
-	// Context is authenticated, not encrypted, and recorded: the same must be given to decrypt.
+	// Context is authenticated, not encrypted, and recorded: the same must be given to decrypt. An
+	// RSA key takes none.
 	Context map[string]string `json:"context,omitzero"`
+	// Algorithm is one of the key's, such as "RSAES_OAEP_SHA_256"; empty: the first of them.
+	Algorithm string `json:"algorithm,omitzero"`
 }
 
-// EncryptResponse is a ciphertext, which names its key and version, and those two.
+// EncryptResponse is a ciphertext and what it was encrypted under. That of a symmetric key names
+// its key and version; that of an RSA key does not, and Algorithm is set: keep both beside it.
 type EncryptResponse struct {
 	Ciphertext []byte `json:"ciphertext"`
 	KeyID      string `json:"key_id"`
 	Version    uint32 `json:"version"`
+	Algorithm  string `json:"algorithm,omitzero"`
 }
 
 // Encrypt encrypts with the key's primary, or with the version named by @N.
@@ -22,11 +27,14 @@ func (c *Client) Encrypt(ctx context.Context, request EncryptRequest) (*EncryptR
 	return call[EncryptRequest, EncryptResponse](ctx, c, operation{name: opEncrypt}, request)
 }
 
-// DecryptRequest is what to decrypt. Ciphertext is required; a Key, if given, must be its own.
+// DecryptRequest is what to decrypt. Ciphertext is required; a Key, if given, must be its own. What
+// was encrypted to an RSA key names none: then Key is required too, and Algorithm unless it is the
+// key's first.
 type DecryptRequest struct {
 	Ciphertext []byte            `json:"ciphertext"`
 	Context    map[string]string `json:"context,omitzero"`
 	Key        string            `json:"key,omitzero"`
+	Algorithm  string            `json:"algorithm,omitzero"`
 }
 
 // DecryptResponse is a plaintext and what it was encrypted under.
@@ -36,7 +44,8 @@ type DecryptResponse struct {
 	Version   uint32    `json:"version"`
 }
 
-// Decrypt decrypts with the version that the ciphertext names.
+// Decrypt decrypts with the version that the ciphertext names, or, of an RSA key, with the version
+// named by @N or any that can.
 func (c *Client) Decrypt(ctx context.Context, request DecryptRequest) (*DecryptResponse, error) {
 	return call[DecryptRequest, DecryptResponse](ctx, c, operation{name: opDecrypt}, request)
 }

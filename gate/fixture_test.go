@@ -20,6 +20,7 @@ type fixture struct {
 	key        string
 	id, master gate.ID
 	ciphertext []byte // of version 2
+	given      []byte // what the row under test begins from
 	clerk      gate.ID
 	hook       *hooked
 	other      *gatetest.World
@@ -47,17 +48,13 @@ func newFixture(t *testing.T) *fixture {
 	shared := memory.New(1)
 	f := &fixture{hook: &hooked{Store: shared}}
 	f.World = gatetest.New(t, func(cfg *haven.Config) { cfg.Store = f.hook })
+	f.useKey(keys.Kind{Type: keys.Data})
 	km := f.KeyManager()
-	k, err := km.CreateKey(background, keys.CreateRequest{Purpose: "Patient data encryption", Type: keys.Data})
-	f.must(err)
-	_, err = km.RotateKey(background, k.ID)
-	f.must(err)
-	c, err := km.Encrypt(background, keys.EncryptRequest{Key: k.ID, Plaintext: []byte("kept")})
+	c, err := km.Encrypt(background, keys.EncryptRequest{Key: f.key, Plaintext: []byte("kept")})
 	f.must(err)
 	masters, err := km.ListKeys(background, keys.ListRequest{Type: keys.Master})
 	f.must(err)
-	f.key, f.ciphertext = k.ID, c.Ciphertext
-	f.id, _ = gate.ParseID(k.ID)
+	f.ciphertext = c.Ciphertext
 	f.master, _ = gate.ParseID(masters.Keys[0].ID)
 	f.clerk, _ = f.Principal("clerk", false)
 	f.Stage(gate.Change{Ref: setting, Body: []byte("1")})
@@ -65,6 +62,17 @@ func newFixture(t *testing.T) *fixture {
 	f.other.Damaged = true // the first node checks
 	f.hook.do = f.meddle
 	return f
+}
+
+// useKey makes a key of the kind, with two versions, the fixture's own.
+func (f *fixture) useKey(of keys.Kind) {
+	f.Helper()
+	k, err := f.KeyManager().CreateKey(background, keys.CreateRequest{Purpose: "Patient data encryption", Type: of.Type, Spec: of.Spec, Usage: of.Usage})
+	f.must(err)
+	_, err = f.KeyManager().RotateKey(background, k.ID)
+	f.must(err)
+	f.key = k.ID
+	f.id, _ = gate.ParseID(k.ID)
 }
 
 func (f *fixture) must(err error) {

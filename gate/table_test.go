@@ -24,6 +24,10 @@ type row struct {
 	// names is of the record of success; made is the newest key.
 	names func(f *fixture, made gate.ID) names
 	items int // records beside its own
+	// of is the kind of key it is for; the zero Kind: the fixture's own key. prepare makes what it
+	// needs to be there.
+	of      keys.Kind
+	prepare func(f *fixture)
 }
 
 func ofKey(version uint32, wrapped bool) func(*fixture, gate.ID) names {
@@ -58,10 +62,17 @@ func managed(version uint32, wrapped bool, suffix string, do func(*keys.Manager,
 	}
 }
 
+// after is the row with something that has to be there before.
+func (r row) after(prepare func(f *fixture)) row {
+	r.prepare = prepare
+	return r
+}
+
 // rows holds how each routable operation is run.
 func rows() map[string]row {
 	all := managementRows()
 	maps.Copy(all, useRows())
+	maps.Copy(all, pairRows())
 	return all
 }
 
@@ -123,7 +134,10 @@ func managementRows() map[string]row {
 			},
 			fails: gate.InvalidState, names: ofKey(0, false),
 		},
-		"cancel-key-deletion": managed(0, false, "", (*keys.Manager).CancelKeyDeletion),
+		"cancel-key-deletion": managed(0, false, "", (*keys.Manager).CancelKeyDeletion).after(func(f *fixture) {
+			_, err := f.KeyManager().ScheduleKeyDeletion(background, keys.ScheduleDeletionRequest{Key: f.key, Days: 7})
+			f.must(err)
+		}),
 	}
 }
 
@@ -194,9 +208,11 @@ func eachOperation(t *testing.T, test func(f *fixture, op *gate.Operation, r row
 		delete(known, op.Name)
 		t.Run(op.Name, func(t *testing.T) {
 			f := newFixture(t)
-			if op == gate.CancelKeyDeletion {
-				_, err := f.KeyManager().ScheduleKeyDeletion(background, keys.ScheduleDeletionRequest{Key: f.key, Days: 7})
-				f.must(err)
+			if r.of != (keys.Kind{}) {
+				f.useKey(r.of)
+			}
+			if r.prepare != nil {
+				r.prepare(f)
 			}
 			test(f, op, r)
 		})

@@ -103,7 +103,7 @@ func (s schemas) of(t reflect.Type) object {
 	case t == reflect.TypeFor[keys.Context]():
 		return s.of(reflect.TypeFor[map[string]string]())
 	case t == reflect.TypeFor[jsontext.Value]():
-		return object{"type": "object"}
+		return s.of(reflect.TypeFor[map[string]string]()) // a JWK: its public members are all text
 	case t == reflect.TypeFor[[]byte]():
 		return object{"type": "string", "contentEncoding": "base64"}
 	case t.Implements(reflect.TypeFor[interface{ MarshalText() ([]byte, error) }]()):

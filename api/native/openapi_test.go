@@ -309,6 +309,18 @@ func TestClientSpeaksTheAPI(t *testing.T) {
 		{"encrypt", reflect.TypeFor[client.EncryptRequest](), reflect.TypeFor[client.EncryptResponse]()},
 		{"decrypt", reflect.TypeFor[client.DecryptRequest](), reflect.TypeFor[client.DecryptResponse]()},
 		{"generate-data-key", reflect.TypeFor[client.GenerateDataKeyRequest](), reflect.TypeFor[client.GenerateDataKeyResponse]()},
+		{"sign", reflect.TypeFor[client.SignRequest](), reflect.TypeFor[client.SignResponse]()},
+		{"verify", reflect.TypeFor[client.VerifyRequest](), reflect.TypeFor[client.Verified]()},
+		{"generate-mac", reflect.TypeFor[client.GenerateMACRequest](), reflect.TypeFor[client.GenerateMACResponse]()},
+		{"verify-mac", reflect.TypeFor[client.VerifyMACRequest](), reflect.TypeFor[client.Verified]()},
+		{"get-public-key", nil, reflect.TypeFor[client.PublicKey]()},
+		{"derive-shared-secret", reflect.TypeFor[client.DeriveSharedSecretRequest](), reflect.TypeFor[client.DeriveSharedSecretResponse]()},
+		{"encapsulate", reflect.TypeFor[client.EncapsulateRequest](), reflect.TypeFor[client.EncapsulateResponse]()},
+		{"decapsulate", reflect.TypeFor[client.DecapsulateRequest](), reflect.TypeFor[client.DecapsulateResponse]()},
+		{"hpke-seal", reflect.TypeFor[client.HPKESealRequest](), reflect.TypeFor[client.HPKESealResponse]()},
+		{"hpke-open", reflect.TypeFor[client.HPKEOpenRequest](), reflect.TypeFor[client.HPKEOpenResponse]()},
+		{"re-encrypt", reflect.TypeFor[client.ReEncryptRequest](), reflect.TypeFor[client.ReEncryptResponse]()},
+		{"generate-data-key-pair", reflect.TypeFor[client.GenerateDataKeyPairRequest](), reflect.TypeFor[client.GenerateDataKeyPairResponse]()},
 	} {
 		described := o.operation("post", c.operation)
 		if c.request != nil {

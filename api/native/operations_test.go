@@ -22,11 +22,12 @@ import (
 var update = flag.Bool("update", false, "write testdata/operations.golden anew")
 
 // exchange is one step of the golden conversation. ID and CIPHERTEXT in a body stand for the
-// conversation's key and its first ciphertext.
+// conversation's key and its first ciphertext, and $NAME for what an earlier step kept as NAME.
 type exchange struct {
 	method, operation, ask string
 	code                   gate.Code // of the refusal that is meant; 0: success
 	records                int       // 0: one
+	keep                   string    // "MEMBER as NAME": a member of the answer, for later steps
 }
 
 // conversation asks every operation for something, each in a state that allows it, and meets some
@@ -62,6 +63,40 @@ var conversation = []exchange{
 	{ask: `{"key":"ID","days":7}`, operation: "schedule-key-deletion"},
 	{ask: `{"key":"ID"}`, operation: "cancel-key-deletion"},
 	{ask: `{"key":"ID","reason":"the whole key"}`, operation: "mark-compromised"},
+	{ask: `{"purpose":"Signatures of discharge letters","type":"signing","spec":"ECC_NIST_EDWARDS25519"}`, operation: "create-key", keep: "key_id as SIGNER"},
+	{ask: `{"key":"$SIGNER","message":"aGVsbG8="}`, operation: "sign", keep: "signature as SIGNATURE"},
+	{ask: `{"key":"$SIGNER","message":"aGVsbG8=","digest":"aGVsbG8="}`, operation: "sign", code: gate.InvalidRequest},
+	{ask: `{"key":"$SIGNER","message":"aGVsbG8=","algorithm":"ECDSA_SHA_256"}`, operation: "sign", code: gate.InvalidKeyUsage},
+	{ask: `{"key":"$SIGNER","message":"aGVsbG8=","signature":"$SIGNATURE","algorithm":"ED25519_SHA_512"}`, operation: "verify"},
+	{ask: `{"key":"$SIGNER","message":"aGVsbG8h","signature":"$SIGNATURE"}`, operation: "verify"},
+	{ask: `{"key":"$SIGNER","plaintext":"aGVsbG8="}`, operation: "encrypt", code: gate.InvalidKeyUsage},
+	{ask: `{"key":"$SIGNER"}`, operation: "get-public-key"},
+	{ask: `?key=$SIGNER@1`, operation: "get-public-key", method: http.MethodGet},
+	{ask: `{"key":"$SIGNER","reason":"a laptop was lost"}`, operation: "mark-compromised"},
+	{ask: `{"key":"$SIGNER","message":"aGVsbG8=","signature":"$SIGNATURE"}`, operation: "verify"},
+	{ask: `{"purpose":"Integrity of requests","type":"signing","key_usage":"GENERATE_VERIFY_MAC"}`, operation: "create-key", keep: "key_id as MACKEY"},
+	{ask: `{"key":"$MACKEY","message":"aGVsbG8="}`, operation: "generate-mac", keep: "mac as MAC"},
+	{ask: `{"key":"$MACKEY","message":"aGVsbG8=","mac":"$MAC"}`, operation: "verify-mac"},
+	{ask: `{"key":"$MACKEY","message":"aGVsbG8=","mac":"aGVsbG8="}`, operation: "verify-mac"},
+	{ask: `{"key":"$MACKEY"}`, operation: "get-public-key", code: gate.InvalidKeyUsage},
+	{ask: `{"purpose":"Agreement with the laboratory","type":"transport","key_usage":"KEY_AGREEMENT","spec":"ECC_NIST_P256"}`, operation: "create-key", keep: "key_id as PARTY"},
+	{ask: `{"key":"$PARTY"}`, operation: "get-public-key", keep: "public_key as PUBLIC"},
+	{ask: `{"key":"$PARTY","public_key":"$PUBLIC"}`, operation: "derive-shared-secret"},
+	{ask: `{"purpose":"Session keys","type":"transport","key_usage":"ENCAPSULATE_DECAPSULATE","spec":"ML_KEM_768"}`, operation: "create-key", keep: "key_id as KEM"},
+	{ask: `{"key":"$KEM"}`, operation: "encapsulate", keep: "ciphertext as ENCAPSULATED"},
+	{ask: `{"key":"$KEM@1","ciphertext":"$ENCAPSULATED","algorithm":"ML_KEM"}`, operation: "decapsulate"},
+	{ask: `{"key":"$KEM","ciphertext":"aGVsbG8="}`, operation: "decapsulate", code: gate.InvalidCiphertext},
+	{ask: `{"purpose":"Records on their way","type":"transport","spec":"HPKE_MLKEM768_P256"}`, operation: "create-key", keep: "key_id as RECEIVER"},
+	{ask: `{"key":"$RECEIVER","plaintext":"aGVsbG8=","context":{"patient":"17"}}`, operation: "hpke-seal", keep: "ciphertext as SEALED"},
+	{ask: `{"ciphertext":"$SEALED","context":{"patient":"17"}}`, operation: "hpke-open"},
+	{ask: `{"ciphertext":"$SEALED","key":"$RECEIVER","context":{"patient":"18"}}`, operation: "hpke-open", code: gate.InvalidCiphertext},
+	{ask: `{"purpose":"Patient data","type":"data"}`, operation: "create-key", keep: "key_id as DATA"},
+	{ask: `{"key":"$DATA","plaintext":"aGVsbG8=","context":{"patient":"17"}}`, operation: "encrypt", keep: "ciphertext as OLD"},
+	{ask: `{"ciphertext":"$OLD","source_context":{"patient":"17"},"key":"alias/haven-master"}`, operation: "re-encrypt"},
+	{ask: `{"ciphertext":"$OLD","key":"$DATA"}`, operation: "re-encrypt", code: gate.InvalidCiphertext},
+	{ask: `{"key":"$DATA","key_pair_spec":"ECC_NIST_EDWARDS25519","context":{"device":"tablet 3"}}`, operation: "generate-data-key-pair"},
+	{ask: `{"key":"$DATA","key_pair_spec":"ECC_NIST_EDWARDS25519","plaintext":false}`, operation: "generate-data-key-pair"},
+	{ask: `{"key":"$DATA","key_pair_spec":"ML_DSA_65"}`, operation: "generate-data-key-pair", code: gate.InvalidRequest},
 	{ask: `?key=alias/nobody`, operation: "describe-key", method: http.MethodGet, code: gate.NotFound},
 	{ask: `{}`, operation: "accept-clock"},
 }
@@ -74,6 +109,7 @@ func TestOperations(t *testing.T) {
 	var transcript strings.Builder
 	known := placeholders{}
 	var key, ciphertext string
+	var kept []string
 	done := map[string]bool{}
 	for i, e := range conversation {
 		w.clock.Advance(time.Second) // ids of one millisecond are in no order
@@ -81,7 +117,7 @@ func TestOperations(t *testing.T) {
 			e.method = http.MethodPost
 		}
 		done[e.method+" "+e.operation] = true
-		ask := strings.NewReplacer("ID", key, "CIPHERTEXT", ciphertext).Replace(e.ask)
+		ask := strings.NewReplacer(append(kept, "ID", key, "CIPHERTEXT", ciphertext)...).Replace(e.ask)
 		var a *answer
 		if e.method == http.MethodGet {
 			a = w.get(e.operation, ask)
@@ -96,6 +132,9 @@ func TestOperations(t *testing.T) {
 		}
 		if e.operation == "encrypt" && ciphertext == "" {
 			ciphertext = between(a.body, `"ciphertext":"`)
+		}
+		if member, name, ok := strings.Cut(e.keep, " as "); ok {
+			kept = append(kept, "$"+name, between(a.body, `"`+member+`":"`))
 		}
 		fmt.Fprintf(&transcript, "%s /v1/%s %s\n%d %s\n\n", e.method, e.operation, e.ask, a.status, known.replace(a.body))
 	}
@@ -146,7 +185,8 @@ type placeholders map[string]string
 
 var (
 	uuid   = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
-	random = regexp.MustCompile(`"(ciphertext|plaintext)":"([^"]*)"`)
+	random = regexp.MustCompile(`"(ciphertext|plaintext|signature|mac|shared_secret|public_key|private_key_plaintext|private_key_ciphertext)":"([^"]*)"`)
+	text   = regexp.MustCompile(`"(pem|x|y|thumbprint|fingerprint|key_check_value)":"([^"]*)"`)
 	cursor = regexp.MustCompile(`"next_cursor":"[^"]+"`)
 )
 
@@ -164,6 +204,10 @@ func (p placeholders) replace(s string) string {
 			return m
 		}
 		return fmt.Sprintf(`"%s":"<%d bytes>"`, parts[1], len(b))
+	})
+	s = text.ReplaceAllStringFunc(s, func(m string) string {
+		parts := text.FindStringSubmatch(m)
+		return fmt.Sprintf(`"%s":"<%d characters>"`, parts[1], len(parts[2]))
 	})
 	return cursor.ReplaceAllString(s, `"next_cursor":"<cursor>"`)
 }
