@@ -132,7 +132,7 @@ func managementRows() map[string]row {
 				_, err := f.Manager().ScheduleKeyDeletion(background, c, keys.ScheduleDeletionRequest{Key: f.key, Days: days})
 				return err
 			},
-			fails: gate.InvalidState, names: ofKey(0, false),
+			fails: gate.InvalidRequest, names: ofKey(0, false),
 		},
 		"cancel-key-deletion": managed(0, false, "", (*keys.Manager).CancelKeyDeletion).after(func(f *fixture) {
 			_, err := f.KeyManager().ScheduleKeyDeletion(background, keys.ScheduleDeletionRequest{Key: f.key, Days: 7})
