@@ -295,7 +295,8 @@ func (g *Gate) success(c *Call, req *Request, a Approved, outcome Outcome, flags
 func (g *Gate) failure(c *Call, req *Request, targets []Target, err *Error) *entry {
 	r := newRecord(c, req, targets, g.view.Now().UnixNano())
 	r.Outcome, r.Error = journal.Failed, uint16(err.Code)
-	if err.Code == AccessDenied || err.Code == Unauthenticated {
+	switch err.Code {
+	case AccessDenied, Unauthenticated, RateLimited:
 		r.Outcome, r.Decision = journal.Denied, err.Decision
 	}
 	e := &entry{personal: c.committed().values}

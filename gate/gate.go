@@ -124,7 +124,7 @@ type Counters struct {
 	Batches, Records, Refused uint64
 	// Reruns ran again because something they used had changed; Contended gave up after that.
 	Reruns, Contended uint64
-	// Unauthenticated calls proved nobody.
+	// Unauthenticated calls proved nobody, or were over their principal's rate.
 	Unauthenticated uint64
 }
 
@@ -182,7 +182,7 @@ func (g *Gate) Begin(ctx context.Context, op *Operation, proof Proof) (*Call, er
 	}
 	if err := g.authenticate(ctx, c); err != nil {
 		if errors.Is(err, Unauthenticated) {
-			g.stranger(c)
+			g.stranger(c, Unauthenticated)
 		}
 		c.unproven = true
 		return c, g.logged(c, err)
@@ -191,9 +191,9 @@ func (g *Gate) Begin(ctx context.Context, op *Operation, proof Proof) (*Call, er
 }
 
 // Limit counts a call that was over its principal's rate, as calls that prove nobody are counted:
-// one record tells of many. It returns the error to answer.
+// one record tells of many, and how many of them were over a rate. It returns the error to answer.
 func (g *Gate) Limit(c *Call) error {
-	g.stranger(c)
+	g.stranger(c, RateLimited)
 	return Errorf(RateLimited, "too many calls; slow down and try again")
 }
 

@@ -89,7 +89,7 @@ var (
 	Shutdown        = &Operation{Number: 68, Name: "shutdown", Event: "Shutdown", Permission: "haven:Shutdown", Mutates: true, Internal: true, Summary: "end serving, and pin the journal's end in the store"}
 	Pin             = &Operation{Number: 69, Name: "pin", Event: "Pin", Permission: "haven:Pin", Mutates: true, Internal: true, Summary: "pin the journal's end in the store, so that records cut off it are missed"}
 	Unanswered      = &Operation{Number: 70, Name: "unanswered", Event: "Unanswered", Internal: true, Summary: "the count of operations that the store did not take, recorded first when it takes one again"}
-	Unrecognized    = &Operation{Number: 67, Name: "unauthenticated", Event: "Unauthenticated", Internal: true, Summary: "a sample of calls that proved nobody, with their exact count"}
+	Unrecognized    = &Operation{Number: 67, Name: "unauthenticated", Event: "Unauthenticated", Internal: true, Summary: "a sample of calls that proved nobody or were over their rate, with their exact count"}
 )
 
 // Operations returns every row, by number.

@@ -3,6 +3,7 @@ package gate_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +15,17 @@ import (
 )
 
 // Calls that prove nobody, and calls over their principal's rate, are sampled with the exact count.
+
+// samples returns what the sampled records say.
+func samples(w *gatetest.World) (out []string) {
+	w.Helper()
+	for _, e := range w.Records(0) {
+		if e.Operation == gate.Unrecognized.Number {
+			out = append(out, e.Parameters)
+		}
+	}
+	return out
+}
 
 // counted returns the counts of the sampled records, and their sum.
 func counted(w *gatetest.World) (each []uint64, sum uint64) {
@@ -74,10 +86,28 @@ func TestStrangers(t *testing.T) {
 	if each, sum := counted(w); len(each) != 2 || sum != 8 {
 		t.Errorf("samples of %v calls, want two of 8", each)
 	}
+	want := []string{"operation=encrypt;count=1", "operation=encrypt;count=7;limited=1"}
+	if got := samples(w); !slices.Equal(got, want) {
+		t.Errorf("samples %q, want %q", got, want)
+	}
 	knock(w, 3)
 	w.Reopen() // closing records what is left
 	if _, sum := counted(w); sum != 11 {
 		t.Errorf("%d calls in the samples, want 11", sum)
+	}
+}
+
+// TestSampleOverRate: the record of a call over its principal's rate says so, and whose it was.
+func TestSampleOverRate(t *testing.T) {
+	w := gatetest.New(t)
+	from := w.Position()
+	if err := w.Gate().Limit(w.Begin(gate.Encrypt)); !errors.Is(err, gate.RateLimited) {
+		t.Fatal(err)
+	}
+	behind(w)
+	e := w.Records(from)[0]
+	if e.Operation != gate.Unrecognized.Number || e.Error != uint16(gate.RateLimited) || e.Outcome != journal.Denied || e.Principal != w.Admin {
+		t.Errorf("recorded as %+v", e)
 	}
 }
 

@@ -63,12 +63,12 @@ func TestUnauthenticated(t *testing.T) {
 	if n := w.system.Gate().Counters().Unauthenticated - counted; n != uint64(len(headers)) {
 		t.Errorf("%d counted of %d", n, len(headers))
 	}
-	w.sampled(before, uint64(len(headers)))
+	w.sampled(before, gate.Unauthenticated, "count=1", fmt.Sprintf("count=%d", len(headers)))
 }
 
-// sampled checks that n calls left one record at once and, ten seconds later, one more with the
-// count of the others.
-func (w *world) sampled(before, n uint64) {
+// sampled checks that calls left one record at once, for the first of them, and, ten seconds later,
+// one more with the count of the others and of one that proves nobody.
+func (w *world) sampled(before uint64, first gate.Code, counts ...string) {
 	w.t.Helper()
 	w.clock.Advance(10 * time.Second)
 	w.do(w.bad())
@@ -78,12 +78,16 @@ func (w *world) sampled(before, n uint64) {
 		if r.Operation != gate.Unrecognized.Number {
 			continue
 		}
-		if r.Outcome != journal.Denied || r.Error != uint16(gate.Unauthenticated) {
+		code := gate.Unauthenticated
+		if len(samples) == 0 {
+			code = first
+		}
+		if r.Outcome != journal.Denied || r.Error != uint16(code) {
 			w.t.Errorf("a sample: %+v", r)
 		}
 		samples = append(samples, r.Parameters)
 	}
-	want := []string{"operation=create-key;count=1", fmt.Sprintf("operation=encrypt;count=%d", n)}
+	want := []string{"operation=create-key;" + counts[0], "operation=encrypt;" + counts[1]}
 	if fmt.Sprint(samples) != fmt.Sprint(want) {
 		w.t.Errorf("samples %q, want %q", samples, want)
 	}
@@ -145,7 +149,7 @@ func TestRateLimited(t *testing.T) {
 		}
 	}
 	allowed = true
-	w.sampled(before, 7)
+	w.sampled(before, gate.RateLimited, "count=1;limited=1", "count=7;limited=5")
 }
 
 // TestEveryOperationAuthenticates: no operation answers who proved nobody, by any method.
