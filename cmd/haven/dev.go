@@ -59,18 +59,13 @@ func (a *app) develop(ctx context.Context, cfg config) error {
 	}
 	serve := cfg.serve()
 	serve.Log, serve.Version, serve.Initialize = log, thisBuild().Version, true
-	s, err := haven.NewServer(ctx, serve)
-	if err != nil {
-		return err
-	}
-	token, err := devToken(s, cfg.Data)
-	if err == nil {
-		err = a.developing(s, cfg, token)
-	}
-	if err != nil {
-		return errors.Join(err, s.Close())
-	}
-	return s.Run(ctx, server.Announcement{File: cfg.readyFile(), Token: token})
+	return runServer(ctx, serve, func(s *haven.Server) (server.Announcement, error) {
+		token, err := devToken(s, cfg.Data)
+		if err != nil {
+			return server.Announcement{}, err
+		}
+		return server.Announcement{File: cfg.readyFile(), Token: token}, a.developing(s, cfg, token)
+	})
 }
 
 // devToken returns the administrator's token: of a store made just now, which it writes down, or

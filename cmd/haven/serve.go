@@ -99,15 +99,23 @@ func (a *app) serveConfigured(ctx context.Context, cfg config) error {
 		return err
 	}
 	server.ProtectProcess(log)
+	return runServer(ctx, serve, func(s *haven.Server) (server.Announcement, error) {
+		return server.Announcement{File: cfg.readyFile()}, a.serving(s, cfg)
+	})
+}
+
+// runServer makes a server, lets tell print what its users need, and serves until the context ends.
+func runServer(ctx context.Context, cfg haven.ServeConfig, tell func(*haven.Server) (server.Announcement, error)) error {
 	defer server.LiftHeap()()
-	s, err := haven.NewServer(ctx, serve)
+	s, err := haven.NewServer(ctx, cfg)
 	if err != nil {
 		return err
 	}
-	if err := a.serving(s, cfg); err != nil {
+	ready, err := tell(s)
+	if err != nil {
 		return errors.Join(err, s.Close())
 	}
-	return s.Run(ctx, server.Announcement{File: cfg.readyFile()})
+	return s.Run(ctx, ready)
 }
 
 // servingAnswer is what serve prints.
