@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"runtime"
@@ -60,9 +61,9 @@ func (s *Server) guarded(w *answerWriter, r *http.Request, root http.Handler) {
 			return
 		}
 	}
+	defer s.drain(w, r, r.Body)
 	if r.ContentLength > s.cfg.Limits.BodyBytes {
 		s.metrics.refusedBody.Inc()
-		w.Header().Set("Connection", "close")
 		writeProblem(w, http.StatusRequestEntityTooLarge, codeTooLarge, "the body is over the server's limit")
 		return
 	}
@@ -79,6 +80,19 @@ func (s *Server) guarded(w *answerWriter, r *http.Request, root http.Handler) {
 		s.flood.failed(caller)
 	case w.status < 300 && r.Header.Get("Authorization") != "":
 		caller.proven.Store(true)
+	}
+}
+
+// drain takes in what is left of a body that was refused as too large, up to twice what is allowed
+// of one and within the time to read a request. The answer has left then; but many clients read it
+// only after they have sent everything, and to close the connection on what they send would take
+// the answer away from them. In HTTP/2 the stream ends without that.
+func (s *Server) drain(w *answerWriter, r *http.Request, body io.Reader) {
+	if w.status != http.StatusRequestEntityTooLarge || r.ProtoMajor != 1 {
+		return
+	}
+	if http.NewResponseController(w).Flush() == nil {
+		_, _ = io.CopyN(io.Discard, body, 2*s.cfg.Limits.BodyBytes) // who left wants no answer
 	}
 }
 
@@ -170,6 +184,9 @@ type answerWriter struct {
 func (w *answerWriter) WriteHeader(status int) {
 	if w.status == 0 && (status >= 200 || status == http.StatusSwitchingProtocols) {
 		w.status = status
+	}
+	if status == http.StatusRequestEntityTooLarge {
+		w.Header().Set("Connection", "close") // what is left of the body would be the next request
 	}
 	w.ResponseWriter.WriteHeader(status)
 }

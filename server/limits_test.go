@@ -98,6 +98,52 @@ func TestBodyCap(t *testing.T) {
 	}
 }
 
+// TestTooLargeIsAnswered: whoever sends far too large a body learns that, also a client that reads no
+// answer before it has sent everything. What is sent without end is cut off.
+func TestTooLargeIsAnswered(t *testing.T) {
+	const size = 20 << 20
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/own" { // a limit of the operation's own, as in package native
+			w.WriteHeader(http.StatusRequestEntityTooLarge)
+			return
+		}
+		if _, err := io.Copy(io.Discard, r.Body); err != nil {
+			w.WriteHeader(http.StatusRequestEntityTooLarge)
+		}
+	})
+	for path, limit := range map[string]int64{"/v1/x": 16 << 20, "/own": 32 << 20} {
+		f := serve(t, handler, func(c *server.Config) { c.Limits.BodyBytes = limit })
+		one, two := f.client(t), f.client(t)
+		two.Transport.(*http.Transport).ForceAttemptHTTP2 = true
+		for _, client := range []*http.Client{one, two} {
+			for _, length := range []int64{size, -1} {
+				request := must(http.NewRequest(http.MethodPost, f.Endpoint()+path, io.LimitReader(endless{}, size)))
+				request.ContentLength = length
+				if status, _ := do(t, client, request); status != http.StatusRequestEntityTooLarge {
+					t.Errorf("%s, length %d: status %d", path, length, status)
+				}
+			}
+		}
+		conn := f.dial(t)
+		header := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n", path, size)
+		if status := exchange(t, conn, header+string(make([]byte, size))); status != http.StatusRequestEntityTooLarge {
+			t.Errorf("%s, read last: status %d", path, status)
+		}
+		closedByServer(t, conn)
+	}
+	f := serve(t, handler, func(c *server.Config) { c.Limits.BodyBytes = 1 << 20 })
+	conn := f.dial(t)
+	must(io.WriteString(conn, "POST /v1/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\n"))
+	if n, err := io.Copy(conn, io.LimitReader(endless{}, 1<<30)); err == nil {
+		t.Errorf("%d bytes of one body were taken", n)
+	}
+}
+
+// endless is a body without end.
+type endless struct{}
+
+func (endless) Read(b []byte) (int, error) { return len(b), nil }
+
 // closedByServer waits until the server ends the connection.
 func closedByServer(t *testing.T, conn net.Conn) {
 	t.Helper()
