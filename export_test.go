@@ -2,9 +2,17 @@ package haven
 
 import (
 	"context"
+	"log/slog"
 
 	"github.com/haven-health/haven/gate"
 )
 
 // Pin pins the journal's end as a server at work does each minute.
 func (s *System) Pin(ctx context.Context) error { return s.pin(ctx, gate.Pin) }
+
+// LogAlarms logs what changed between two looks at the alarms.
+func LogAlarms(log *slog.Logger, before, now Alarms) {
+	s := &Server{}
+	s.cfg.Log = log
+	s.logAlarms(before, now)
+}

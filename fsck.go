@@ -93,12 +93,14 @@ type Alarms struct {
 	Clock bool
 	// LowSpace tells that only restricting operations are accepted.
 	LowSpace bool
+	// Stalled tells that the store hangs, and that nothing is accepted until it returns.
+	Stalled bool
 }
 
 // Alarms returns the alarms that stand.
 func (s *System) Alarms() Alarms {
 	return Alarms{
 		Tampered: s.alarms.items.Load(), Findings: s.alarms.findings.Load(),
-		Clock: s.view.Time().Alarm(), LowSpace: s.gate.LowSpace(),
+		Clock: s.view.Time().Alarm(), LowSpace: s.gate.LowSpace(), Stalled: s.gate.Stalled(),
 	}
 }

@@ -261,5 +261,8 @@ func (s *Server) readiness() []string {
 	if system.gate.LowSpace() {
 		reasons = append(reasons, "low_space")
 	}
+	if system.gate.Stalled() {
+		reasons = append(reasons, "store_stalled")
+	}
 	return reasons
 }

@@ -30,6 +30,8 @@ func (s *Server) register(r *prometheus.Registry) {
 		}, s.counter(func(system *System) uint64 { return system.alarms.items.Load() })),
 		s.gauge("haven_store_low_space", "1 while only restricting operations are accepted for want of space.",
 			func(system *System) float64 { return one(system.gate.LowSpace()) }),
+		s.gauge("haven_store_stalled", "1 while every call is refused because the store hangs.",
+			func(system *System) float64 { return one(system.gate.Stalled()) }),
 		s.gauge("haven_store_failed", "1 once the storage failed; the process ends.",
 			func(*System) float64 { return one(s.stopped.Load()) }),
 		s.gauge("haven_clock_alarm", "1 while the wall clock is not believed: see accept-clock.",

@@ -56,8 +56,9 @@ func (s *Server) retry(ctx context.Context, seals map[string]seal.Seal) error {
 // alarmsEvery is how often the alarms are looked at for the log.
 const alarmsEvery = 10 * time.Second
 
-// watchAlarms logs each alarm when it begins to stand and when it no longer does. None of them takes
-// the server out of service: who can raise an alarm must not be able to stop a clinic with it.
+// watchAlarms logs each alarm when it begins to stand and when it no longer does. What is found in
+// the store, or the clock, takes no server out of service: who can raise such an alarm must not be
+// able to stop a clinic with it.
 func (s *Server) watchAlarms(ctx context.Context) {
 	ticker := time.NewTicker(alarmsEvery)
 	defer ticker.Stop()
@@ -91,5 +92,11 @@ func (s *Server) logAlarms(before, now Alarms) {
 		s.cfg.Log.Error("the disk is nearly full: only operations that restrict are accepted until there is room")
 	case before.LowSpace && !now.LowSpace:
 		s.cfg.Log.Info("there is room on the disk again")
+	}
+	switch {
+	case now.Stalled && !before.Stalled:
+		s.cfg.Log.Error("the store hangs: every call is refused until it returns", slog.Duration("over", gate.MaxStoreWait))
+	case before.Stalled && !now.Stalled:
+		s.cfg.Log.Info("the store has returned")
 	}
 }

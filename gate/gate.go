@@ -143,6 +143,7 @@ func New(cfg Config) *Gate {
 		open: newBatch(), urgent: newBatch(), wake: make(chan struct{}, 1), ended: make(chan struct{}),
 		head: v.head, access: v.access,
 	}
+	g.seq.stall.clock = v.time.clock
 	g.seq.applied.set(v.head.Epoch)
 	go g.seq.run()
 	return g
@@ -172,13 +173,18 @@ func (g *Gate) LowSpace() bool { return g.view.store.Limits().LowSpace }
 
 // Begin notes the epoch, then proves who calls. The epoch comes first: a change that returns
 // later than this is met by the operation. It returns an error matching Unauthenticated, which
-// was counted, when the proof proves nobody. The call is returned with an error too, for its
-// request id; it cannot be done then.
+// was counted, when the proof proves nobody, and one matching Unavailable at once while the store
+// hangs. The call is returned with an error too, for its request id; it cannot be done then.
 func (g *Gate) Begin(ctx context.Context, op *Operation, proof Proof) (*Call, error) {
 	c, err := newCall(op, proof, g.view.Now(), g.random)
 	if err != nil {
 		c.unproven = true
 		return c, err
+	}
+	if g.Stalled() {
+		g.stats.refused.Add(1)
+		c.unproven = true
+		return c, g.seq.stall.turnAway()
 	}
 	if err := g.authenticate(ctx, c); err != nil {
 		if errors.Is(err, Unauthenticated) {

@@ -53,6 +53,7 @@ type sequencer struct {
 	random io.Reader
 	stats  *Stats
 	failed func(error) // the storage failed: the process must stop
+	stall  stall
 
 	mu     sync.Mutex
 	open   *batch
@@ -160,9 +161,12 @@ func (s *sequencer) close() {
 func (s *sequencer) sequence(b *batch) {
 	ctx := context.Background() // a commit is never interrupted half-way
 	rest := b.entries
+	defer s.stall.end()
 	for len(rest) > 0 {
+		s.stall.begin()
 		n, err := 0, s.learn(ctx)
 		if err == nil {
+			s.unanswered += s.stall.turned.Swap(0)
 			n, err = s.commit(ctx, rest)
 		}
 		if err != nil {

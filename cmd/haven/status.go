@@ -27,7 +27,7 @@ func (a *app) status() *cobra.Command {
 	return &cobra.Command{
 		Use: "status", Short: "Tell whether a server is ready, and if not why", GroupID: groupOperate,
 		Long: `Tell whether a server is ready, and if not why: locked (see haven unseal), stopping, low_space
-(only what restricts is accepted), storage_failed. No token is needed.
+(only what restricts is accepted), store_stalled (nothing is), storage_failed. No token is needed.
 
 Exit code 0: ready; 1: not, or no answer.
 

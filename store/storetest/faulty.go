@@ -17,6 +17,7 @@ type Faulty struct {
 	commits int
 	planned map[int]fault
 	reads   error
+	hang    *hang // nil: none is planned
 }
 
 type fault struct {
@@ -51,6 +52,18 @@ func (f *Faulty) FailReads(err error) {
 	f.reads = err
 }
 
+// Hang makes the next commit neither return nor do anything until release is called. Reached is
+// closed when it was tried.
+func (f *Faulty) Hang() (reached <-chan struct{}, release func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	h := &hang{make(chan struct{}), make(chan struct{})}
+	f.hang = h
+	return h.reached, func() { close(h.release) }
+}
+
+type hang struct{ reached, release chan struct{} }
+
 // Commits returns how many commits were tried.
 func (f *Faulty) Commits() int {
 	f.mu.Lock()
@@ -63,7 +76,13 @@ func (f *Faulty) Commit(ctx context.Context, b *store.Batch) error {
 	f.mu.Lock()
 	f.commits++
 	planned, fails := f.planned[f.commits]
+	hung := f.hang
+	f.hang = nil
 	f.mu.Unlock()
+	if hung != nil {
+		close(hung.reached)
+		<-hung.release
+	}
 	if fails && !planned.written {
 		return planned.err
 	}
