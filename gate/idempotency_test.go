@@ -2,6 +2,7 @@ package gate_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -179,5 +180,37 @@ func TestIdempotencyRowIsHousekeeping(t *testing.T) {
 	}
 	if rows := w.Items(store.KindIdempotency); len(rows) != 1 || rows[0].Due != w.Clock.Wall().Add(24*time.Hour).UnixMilli() {
 		t.Errorf("remembered as %+v", rows)
+	}
+}
+
+// TestForgottenIsDue: the row of an idempotency key is found as due from the moment it is ignored,
+// and not before, so that it can be deleted.
+func TestForgottenIsDue(t *testing.T) {
+	w := gatetest.New(t)
+	if _, err := repeated(w, w.Admin, "k", "one"); err != nil {
+		t.Fatal(err)
+	}
+	forgotten := w.Clock.Wall().Add(24 * time.Hour).UnixMilli()
+	for before, want := range map[int64]int{forgotten - 1: 0, forgotten: 1} {
+		items, err := w.Store.Due(background, before, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		items = slices.DeleteFunc(items, func(it store.Item) bool { return it.Kind != store.KindIdempotency })
+		if len(items) != want {
+			t.Errorf("%d rows due at %d ms, want %d", len(items), before-forgotten, want)
+		}
+	}
+	for after, same := range map[time.Duration]bool{24*time.Hour - time.Millisecond: true, 24 * time.Hour: false} {
+		w := gatetest.New(t)
+		first, err := repeated(w, w.Admin, "k", "one")
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.Clock.Advance(after)
+		again, err := repeated(w, w.Admin, "k", "one")
+		if err != nil || (again.ID == first.ID) != same {
+			t.Errorf("after %v: %v, %v", after, again, err)
+		}
 	}
 }
