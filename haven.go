@@ -176,7 +176,7 @@ func assemble(ctx context.Context, l *Locked, roots *roots, integrity secret.Byt
 	}
 	s.gate = gate.New(gate.Config{
 		View: s.view, Random: l.cfg.Random, Authenticator: auth, Resolver: s.ring,
-		Authorize: access.AdministratorOnly, Log: l.cfg.Log, Failed: l.cfg.Failed,
+		Authorize: access.Decide, Log: l.cfg.Log, Failed: l.cfg.Failed,
 	})
 	s.manager = keys.NewManager(s.gate, s.ring, l.cfg.Random, *l.cfg.Defaults)
 	return s, nil

@@ -69,7 +69,7 @@ func (l *Locked) Initialize(ctx context.Context, seals map[string]seal.Seal, adm
 		return nil, err
 	}
 	s, err := assemble(ctx, l, &roots{present: root}, integrity, storeID,
-		founder{gate.Principal{ID: admin, Name: administrator, Administrator: true}})
+		founder{identity.Founder(admin, administrator, l.cfg.Account)})
 	if err != nil {
 		return nil, err
 	}

@@ -37,7 +37,7 @@ var mayImport = map[string]string{
 
 	// The domains: never each other.
 	"keys":     "gate internal/blob internal/crypt internal/secret lifecycle store",
-	"identity": "gate internal/secret store",
+	"identity": "access gate internal/secret store",
 
 	// The root of trust.
 	"seal": "internal/blob internal/crypt internal/secret",

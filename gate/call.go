@@ -31,10 +31,13 @@ type Proof struct {
 
 // Principal is who was proven.
 type Principal struct {
-	ID            ID
-	ARN           string
-	Name          string // personal: it stands in records as a commitment
+	ID   ID
+	ARN  string
+	Name string // personal: it stands in records as a commitment
+	// Administrator tells that it is the bootstrap administrator.
 	Administrator bool
+	// Access is the principal as decisions see it.
+	Access *access.Principal
 }
 
 // Authenticator proves who calls. Package identity implements it.
@@ -213,6 +216,7 @@ type caller struct {
 	// Room for an ordinary operation without an allocation.
 	target [1]Target
 	asked  access.Request
+	object access.Object
 }
 
 // Idempotent gives the call the caller's idempotency key, 1 to MaxIdempotency printable ASCII

@@ -235,8 +235,12 @@ func (g *Gate) permit(c *Call, op *Operation, resource string) error {
 		return nil
 	}
 	c.asked = access.Request{
-		Principal: c.principal.ARN, Administrator: c.principal.Administrator,
-		Action: op.Permission, Resource: resource,
+		Principal: c.principal.Access, Action: g.actions[op.Permission], Time: g.view.Now(),
+		Source: c.proof.Source, Secure: true, UserAgent: c.proof.UserAgent,
+	}
+	if resource != "*" {
+		c.object = access.Object{ARN: resource, Account: c.principal.Access.Account}
+		c.asked.Object = &c.object
 	}
 	decision := g.authorize(&c.asked)
 	if decision.Allowed || fault.Mutant("everything-allowed") {

@@ -90,7 +90,7 @@ type Config struct {
 	Random        io.Reader
 	Authenticator Authenticator
 	Resolver      Resolver
-	// Authorize decides; it must be pure: access.AdministratorOnly, or a policy evaluator.
+	// Authorize decides; it must be pure: access.Decide, or another evaluator.
 	Authorize func(*access.Request) access.Decision
 	// Log is for causes that no answer may tell; nil discards them.
 	Log *slog.Logger
@@ -106,6 +106,7 @@ type Gate struct {
 	auth      Authenticator
 	resolver  Resolver
 	authorize func(*access.Request) access.Decision
+	actions   map[string]access.Action // by the name that the table has
 	log       *slog.Logger
 	seq       *sequencer
 	stats     Stats
@@ -132,7 +133,12 @@ type Counters struct {
 func New(cfg Config) *Gate {
 	g := &Gate{
 		view: cfg.View, random: cfg.Random, auth: cfg.Authenticator, resolver: cfg.Resolver,
-		authorize: cfg.Authorize, log: cfg.Log,
+		authorize: cfg.Authorize, log: cfg.Log, actions: map[string]access.Action{},
+	}
+	for _, op := range Operations() {
+		for _, row := range []*Operation{op, op.of(1)} {
+			g.actions[row.Permission], _ = access.ActionOf(row.Permission)
+		}
 	}
 	if g.log == nil {
 		g.log = slog.New(slog.DiscardHandler)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/haven-health/haven/access"
 	"github.com/haven-health/haven/gate"
 	"github.com/haven-health/haven/internal/secret"
 	"github.com/haven-health/haven/store"
@@ -139,10 +140,25 @@ func (d *Directory) loadPrincipal(ctx context.Context, id gate.ID) (*gate.Princi
 	if err := json.Unmarshal(items[0].Body, &p); err != nil || p.Format != 1 {
 		return nil, epoch, gate.Errorf(gate.Internal, "a principal cannot be read; it may come from a later release")
 	}
-	return &gate.Principal{
-		ID: id, Name: p.Name, Administrator: p.Administrator,
-		ARN: fmt.Sprintf("arn:aws:iam::%s:user/%s", d.account, p.Name),
-	}, epoch, nil
+	principal := principalOf(id, &p, d.account)
+	return &principal, epoch, nil
+}
+
+// principalOf makes what the gate and decisions know of a stored principal. The bootstrap
+// administrator stands for the account itself.
+func principalOf(id gate.ID, p *principalBody, account string) gate.Principal {
+	arn := fmt.Sprintf("arn:aws:iam::%s:user/%s", account, p.Name)
+	return gate.Principal{
+		ID: id, Name: p.Name, Administrator: p.Administrator, ARN: arn,
+		Access: &access.Principal{
+			ID: id.String(), ARN: arn, Account: account, Root: p.Administrator, Kind: "User", Name: p.Name,
+		},
+	}
+}
+
+// Founder is the administrator that a new store begins with, before there is a store.
+func Founder(id gate.ID, name, account string) gate.Principal {
+	return principalOf(id, &principalBody{Name: name, Administrator: true}, account)
 }
 
 // Administrators returns the ids of the administrators: who the library acts as by default.

@@ -1,0 +1,218 @@
+package access
+
+import "slices"
+
+// principals is whom a statement of a resource's policy is about, by ids.
+type principals struct {
+	ids      []string
+	account  bool // the account as a whole
+	everyone bool
+	inverted bool // NotPrincipal
+}
+
+// naming says how a statement names the caller, the more exactly the greater: whom it names exactly
+// it lets in by itself, whatever the caller's own policies leave out.
+type naming uint8
+
+const (
+	notNamed  naming = iota
+	asAccount        // by the account: the caller's own policies decide
+	asRole           // by the role that the session assumed, or as everyone: boundary and session policy restrict
+	asCaller         // as this very user or session
+)
+
+// naming tells how a statement names the caller.
+func (p *principals) naming(who *Principal) naming {
+	named := notNamed
+	switch {
+	case slices.Contains(p.ids, who.ID):
+		named = asCaller
+	case who.RoleID != "" && slices.Contains(p.ids, who.RoleID), p.everyone:
+		named = asRole
+	case p.account:
+		named = asAccount
+	}
+	if !p.inverted {
+		return named
+	}
+	if named == notNamed { // NotPrincipal: everyone else
+		return asRole
+	}
+	return notNamed
+}
+
+// Decision is the answer to a request.
+type Decision struct {
+	Allowed bool
+	// Explicit tells that a statement denies it.
+	Explicit bool
+	// By is where the deciding statement stands, Statement its index there; By is Nowhere where no
+	// statement decided.
+	By        Source
+	Policy    int // the index among the principal's policies, of ByIdentity
+	Statement int
+	Grant     string // of ByGrant, its id
+}
+
+// Source is where what decided comes from.
+type Source uint8
+
+// The sources.
+const (
+	Nowhere Source = iota
+	ByIdentity
+	ByBoundary
+	BySession
+	ByObject
+	ByGrant
+	ByRoot
+)
+
+// Decide answers a request as AWS does within one account: an explicit Deny anywhere wins; else the
+// object's own policy or a grant may let the caller in, naming it; else, where the object's policy
+// leaves that to the account, or the object has none, the caller's own policies have to, within its
+// boundary and session policy. It allocates nothing.
+func Decide(r *Request) Decision {
+	if d, denied := r.denied(); denied {
+		return d
+	}
+	limited := !r.allowedBy(r.Principal.Boundary) || !r.allowedBy(r.Principal.Session)
+	delegated := true
+	if r.Object != nil && r.Object.Policy != nil {
+		how, i := r.Object.Policy.names(r)
+		if how == asCaller || how == asRole && !limited {
+			return Decision{Allowed: true, By: ByObject, Statement: i}
+		}
+		delegated = how == asAccount
+	}
+	if r.Object != nil {
+		for i := range r.Object.Grants {
+			if g := &r.Object.Grants[i]; g.allows(r) && (g.Grantee == r.Principal.ID || !limited) {
+				return Decision{Allowed: true, By: ByGrant, Grant: g.ID}
+			}
+		}
+	}
+	if !delegated || limited {
+		return Decision{}
+	}
+	if r.Principal.Root {
+		return Decision{Allowed: true, By: ByRoot}
+	}
+	for i, p := range r.Principal.Policies {
+		if s := p.find(r, false); s >= 0 {
+			return Decision{Allowed: true, By: ByIdentity, Policy: i, Statement: s}
+		}
+	}
+	return Decision{}
+}
+
+// denied looks for an explicit Deny in everything that applies.
+func (r *Request) denied() (Decision, bool) {
+	for i, p := range r.Principal.Policies {
+		if s := p.find(r, true); s >= 0 {
+			return Decision{Explicit: true, By: ByIdentity, Policy: i, Statement: s}, true
+		}
+	}
+	type applies struct {
+		policy *Policy
+		by     Source
+	}
+	others := [...]applies{{r.Principal.Boundary, ByBoundary}, {r.Principal.Session, BySession}, {}}
+	if r.Object != nil {
+		others[2] = applies{r.Object.Policy, ByObject}
+	}
+	for _, other := range others {
+		if other.policy == nil {
+			continue
+		}
+		if s := other.policy.find(r, true); s >= 0 {
+			return Decision{Explicit: true, By: other.by, Statement: s}, true
+		}
+	}
+	return Decision{}, false
+}
+
+// allowedBy tells whether a restricting policy leaves the request; none leaves all.
+func (r *Request) allowedBy(p *Policy) bool { return p == nil || p.find(r, false) >= 0 }
+
+// find returns the index of the first statement of an effect that matches, -1 if none does.
+func (p *Policy) find(r *Request, deny bool) int {
+	for i := range p.statements {
+		if s := &p.statements[i]; s.deny == deny && s.matches(r) {
+			return i
+		}
+	}
+	return -1
+}
+
+// names returns how exactly the object's policy allows the request, and by which statement.
+func (p *Policy) names(r *Request) (best naming, statement int) {
+	for i := range p.statements {
+		s := &p.statements[i]
+		if s.deny || !s.matches(r) {
+			continue
+		}
+		if how := s.principals.naming(r.Principal); how > best {
+			best, statement = how, i
+		}
+	}
+	return best, statement
+}
+
+// matches tells whether a statement is about the request.
+func (s *statement) matches(r *Request) bool {
+	if !s.actions.has(r.Action) || s.principals != nil && s.principals.naming(r.Principal) == notNamed || !s.about(r) {
+		return false
+	}
+	for i := range s.conditions {
+		if !s.conditions[i].holds(r) {
+			return false
+		}
+	}
+	return true
+}
+
+// about tells whether the statement's resources hold the request's object. An operation on no
+// single object is granted on "*" alone.
+func (s *statement) about(r *Request) bool {
+	if s.resources == nil { // of a trust policy
+		return true
+	}
+	object := "*"
+	if r.Object != nil {
+		object = r.Object.ARN
+	}
+	for i := range s.resources {
+		p := &s.resources[i]
+		if p.all || object != "*" && p.match(object, false, r) {
+			return !s.notResources
+		}
+	}
+	return s.notResources
+}
+
+// allows tells whether a grant is about the request.
+func (g *Grant) allows(r *Request) bool {
+	if g.Grantee != r.Principal.ID && (r.Principal.RoleID == "" || g.Grantee != r.Principal.RoleID) || !g.actions.has(r.Action) {
+		return false
+	}
+	return within(g.Equals, r.Context, true) && within(g.Subset, r.Context, false)
+}
+
+// within tells whether the encryption context has every pair of a constraint, and, if exactly, no
+// other.
+func within(want map[string]string, c Context, exactly bool) bool {
+	if want == nil {
+		return true
+	}
+	if c == nil {
+		return len(want) == 0
+	}
+	for name, value := range want {
+		if got, ok := c.Get(name); !ok || got != value {
+			return false
+		}
+	}
+	_, more := c.Name(len(want))
+	return !exactly || !more
+}
