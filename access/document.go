@@ -215,6 +215,9 @@ func (p *parser) resources(n *node, has elements, s *statement) error {
 	}
 	for _, one := range list {
 		arn, wrong := parseARN(one.text, p.variables)
+		if wrong == "" && !arn.all && strings.ContainsAny(splitARN(one.text)[2], "*?") {
+			wrong = "the service of a resource's ARN has no wildcards"
+		}
 		if wrong != "" {
 			return p.wrong(one, wrong)
 		}

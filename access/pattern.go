@@ -111,9 +111,6 @@ func parseARN(s string, variables bool) (p pattern, wrong string) {
 	if len(segments) != arnParts || segments[0] != "arn" {
 		return p, "not an ARN with its six parts, arn:partition:service:region:account:resource, nor *"
 	}
-	if strings.ContainsAny(segments[2], "*?") {
-		return p, "the service of an ARN has no wildcards"
-	}
 	for _, segment := range segments {
 		one, wrong := parsePattern(segment, variables, true)
 		if wrong != "" {
