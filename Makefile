@@ -1,5 +1,6 @@
 # What can be run here: "make help". Go is all it needs; Debian's spin and gcc for the models, strace
-# for failing disks, and openssl, maven and a JDK for interoperability, are installed when missing.
+# for failing disks, openssl, maven and a JDK for interoperability, and python3-venv with an emulator
+# of AWS, are installed when missing.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
@@ -8,6 +9,7 @@ MAKEFLAGS += --no-print-directory
 
 # Pinned, so that the same tree is judged the same way everywhere.
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+MOTO := 5.2.5
 
 CYCLES ?= 200
 CUTS ?= 20000
@@ -16,6 +18,7 @@ BENCHTIME ?= 1s
 
 PEER := internal/crypt/interop
 RACE := ./gate/... ./keys/... ./store/... ./server/... ./client/... ./api/...
+CACHE := $${XDG_CACHE_HOME:-$$HOME/.cache}/haven-tests
 FIPS := ./internal/crypt ./internal/secret ./internal/blob ./seal ./keys/... ./api/...
 
 # need installs Debian packages whose tools are missing: TOOL, or TOOL=PACKAGE where their names differ.
@@ -27,6 +30,18 @@ if [ -n "$$missing" ]; then
 	as=$$([ $$(id -u) = 0 ] || echo sudo)
 	$$as apt-get update -qq
 	$$as apt-get install -y -qq --no-install-recommends $$missing libc6-dev >/dev/null
+fi
+endef
+
+# venv makes the folder $(1) of the cache a Python environment with the packages $(2), once.
+define venv
+folder=$(CACHE)/$(1)
+if ! [ -e "$$folder/complete" ]; then
+	echo "installing $(2) in $$folder"
+	rm -rf "$$folder"
+	python3 -m venv "$$folder"
+	"$$folder/bin/pip" install -q --disable-pip-version-check $(2)
+	touch "$$folder/complete"
 fi
 endef
 
@@ -81,9 +96,15 @@ interop: ## what OpenSSL, Bouncy Castle, Tink and go-jose understand of Haven's 
 	awk '/ interop_test.go/ { ours += $$(NF-2); theirs += $$(NF-1); altered += $$NF }
 		END { if (!ours) exit 1; print "interop: " ours " of ours read there, " theirs " of theirs read here, " altered " altered refused" }' $$out
 
+.PHONY: emulators
+emulators: ## what stands in for AWS in tests: moto, in a cache outside this tree
+	$(call need,$$(python3 -c 'import ensurepip' 2>/dev/null || echo python3-venv))
+	$(call venv,moto-$(MOTO),'moto[server]==$(MOTO)')
+	echo "export HAVEN_MOTO=$(CACHE)/moto-$(MOTO)/bin/moto_server"
+
 .PHONY: unit
-unit: ## go test ./..., with more random sequences of the whole system
-	HAVEN_SEQUENCES=2000 go test ./...
+unit: emulators ## go test ./..., with more random sequences of the whole system, and with emulators
+	HAVEN_MOTO=$(CACHE)/moto-$(MOTO)/bin/moto_server HAVEN_SEQUENCES=2000 go test ./...
 
 .PHONY: race
 race: ## what works with several goroutines, under the race detector
