@@ -98,6 +98,41 @@ func (k KeyManager) CancelKeyDeletion(ctx context.Context, key string) (*keys.Ke
 	return call(ctx, k, gate.CancelKeyDeletion, keys.KeyRequest{Key: key}, (*keys.Manager).CancelKeyDeletion)
 }
 
+// CreateAlias gives a key one more name.
+func (k KeyManager) CreateAlias(ctx context.Context, req keys.AliasRequest) (*keys.Key, error) {
+	return call(ctx, k, gate.CreateAlias, req, (*keys.Manager).CreateAlias)
+}
+
+// UpdateAlias makes an alias name another key of the same type and usage.
+func (k KeyManager) UpdateAlias(ctx context.Context, req keys.AliasRequest) (*keys.Key, error) {
+	return call(ctx, k, gate.UpdateAlias, req, (*keys.Manager).UpdateAlias)
+}
+
+// DeleteAlias takes a name from a key, which stays.
+func (k KeyManager) DeleteAlias(ctx context.Context, alias string) (*keys.Key, error) {
+	return call(ctx, k, gate.DeleteAlias, keys.DeleteAliasRequest{Alias: alias}, (*keys.Manager).DeleteAlias)
+}
+
+// ListAliases returns a page of aliases by name: all, or a key's.
+func (k KeyManager) ListAliases(ctx context.Context, req keys.ListAliasesRequest) (*keys.AliasPage, error) {
+	return call(ctx, k, gate.ListAliases, req, (*keys.Manager).ListAliases)
+}
+
+// TagKey adds tags to a key, or gives them other values.
+func (k KeyManager) TagKey(ctx context.Context, req keys.TagRequest) (*keys.Key, error) {
+	return call(ctx, k, gate.TagKey, req, (*keys.Manager).TagKey)
+}
+
+// UntagKey takes tags from a key.
+func (k KeyManager) UntagKey(ctx context.Context, req keys.UntagRequest) (*keys.Key, error) {
+	return call(ctx, k, gate.UntagKey, req, (*keys.Manager).UntagKey)
+}
+
+// GetActiveKey returns the newest key in force of a type and purpose; it makes none.
+func (k KeyManager) GetActiveKey(ctx context.Context, req keys.ActiveRequest) (*keys.Key, error) {
+	return call(ctx, k, gate.GetActiveKey, req, (*keys.Manager).GetActiveKey)
+}
+
 // Encrypt encrypts up to 4 KiB.
 func (k KeyManager) Encrypt(ctx context.Context, req keys.EncryptRequest) (*keys.EncryptAnswer, error) {
 	return call(ctx, k, gate.Encrypt, req, (*keys.Manager).Encrypt)

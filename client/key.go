@@ -32,13 +32,17 @@ const (
 
 // Key is the key document.
 type Key struct {
-	KeyID    string  `json:"key_id"`
-	ARN      string  `json:"arn"`
-	Alias    string  `json:"alias,omitzero"`
-	Type     KeyType `json:"type"`
-	Spec     string  `json:"spec"`
-	KeyUsage string  `json:"key_usage"`
-	Purpose  string  `json:"purpose"`
+	KeyID string `json:"key_id"`
+	ARN   string `json:"arn"`
+	// Alias is the first of Aliases, the key's names.
+	Alias       string   `json:"alias,omitzero"`
+	Aliases     []string `json:"aliases,omitzero"`
+	Type        KeyType  `json:"type"`
+	Spec        string   `json:"spec"`
+	KeyUsage    string   `json:"key_usage"`
+	Purpose     string   `json:"purpose"`
+	Description string   `json:"description,omitzero"`
+	Owner       string   `json:"owner,omitzero"`
 
 	// State and Version are those of the primary; zero when the key has none, as after the
 	// compromise of the whole key. Versions is how many there are.
@@ -95,8 +99,10 @@ type CreateKeyRequest struct {
 	LifetimeDays *int              `json:"lifetime_days,omitzero"`
 	Alias        string            `json:"alias,omitzero"` // "alias/NAME"
 	Tags         map[string]string `json:"tags,omitzero"`
-	Master       string            `json:"master,omitzero"`  // the wrapping key; empty: alias/haven-master
-	Custody      string            `json:"custody,omitzero"` // empty: local
+	Description  string            `json:"description,omitzero"` // at most 8,192 characters
+	Owner        string            `json:"owner,omitzero"`       // at most 256
+	Master       string            `json:"master,omitzero"`      // the wrapping key; empty: alias/haven-master
+	Custody      string            `json:"custody,omitzero"`     // empty: local
 }
 
 // CreateKey creates a key with its first version.
@@ -115,14 +121,26 @@ func (c *Client) DescribeKey(ctx context.Context, key string) (*Key, error) {
 	return call[keyRequest, Key](ctx, c, operation{name: "describe-key"}, keyRequest{key})
 }
 
-// ListKeysRequest asks for a page. All fields are optional.
+// ListKeysRequest asks for a page. All fields are optional; of the filters, those that are set must
+// all fit.
 type ListKeysRequest struct {
-	Type   KeyType `json:"type,omitzero"`
-	Limit  int     `json:"limit,omitzero"`
-	Cursor string  `json:"cursor,omitzero"` // NextCursor of the page before
+	Type KeyType `json:"type,omitzero"`
+	// State is disabled, pending_deletion or destroyed, where the key is, else the state of its
+	// primary; or enabled.
+	State   string `json:"state,omitzero"`
+	Purpose string `json:"purpose,omitzero"`
+	Tag     string `json:"tag,omitzero"` // NAME or NAME=VALUE
+	// AliasPrefix is what an alias of the key begins with, "alias/…"; the list is by alias then.
+	AliasPrefix string `json:"alias_prefix,omitzero"`
+	// DueBefore: the next rotation, the expiry or the deletion comes before it.
+	DueBefore time.Time `json:"due_before,omitzero"`
+	Owner     string    `json:"owner,omitzero"`
+	Limit     int       `json:"limit,omitzero"`
+	Cursor    string    `json:"cursor,omitzero"` // NextCursor of the page before
 }
 
-// KeyPage is a page of keys, newest first; NextCursor is empty at the end.
+// KeyPage is a page of keys, newest first; NextCursor is empty at the end. Where filters are set a
+// page may be short, even empty, before the end: the server looks at a bounded number of keys.
 type KeyPage struct {
 	Keys       []Key  `json:"keys"`
 	NextCursor string `json:"next_cursor,omitzero"`
@@ -151,13 +169,16 @@ func (c *Client) ListKeyVersions(ctx context.Context, request ListKeyVersionsReq
 	return call[ListKeyVersionsRequest, VersionPage](ctx, c, operation{name: "list-key-versions"}, request)
 }
 
-// UpdateKeyRequest changes what is set of it; Key is required. In the periods nil leaves what is.
+// UpdateKeyRequest changes what is set of it; Key is required. nil leaves what is; an empty
+// description or owner takes it away.
 type UpdateKeyRequest struct {
-	Key          string `json:"key"`
-	Purpose      string `json:"purpose,omitzero"`
-	RotationDays *int   `json:"rotation_days,omitzero"`
-	GraceDays    *int   `json:"grace_days,omitzero"`
-	LifetimeDays *int   `json:"lifetime_days,omitzero"`
+	Key          string  `json:"key"`
+	Purpose      string  `json:"purpose,omitzero"`
+	Description  *string `json:"description,omitzero"`
+	Owner        *string `json:"owner,omitzero"`
+	RotationDays *int    `json:"rotation_days,omitzero"`
+	GraceDays    *int    `json:"grace_days,omitzero"`
+	LifetimeDays *int    `json:"lifetime_days,omitzero"`
 }
 
 // UpdateKey changes a key's purpose or schedule.

@@ -142,6 +142,9 @@ type Resolver interface {
 type Request struct {
 	// References are resolved in order; none for operations on no key.
 	References []Reference
+	// Resources are ARNs of what else is changed: the caller needs the operation's permission for
+	// them as well.
+	Resources []string
 	// Replay is given the stored answer when the call's idempotency key was used before; nil where
 	// the operation takes none.
 	Replay func(answer []byte) error

@@ -142,10 +142,18 @@ func (g *Gate) stage(ctx context.Context, c *Call, req *Request, fn Function) (*
 		}
 		return refused, e
 	}
+	idempotent := c.idempotency != "" && req.Replay != nil
 	if err := g.approve(ctx, c, req, &a); err != nil {
+		if idempotent && errors.Is(err, NotFound) && len(req.Resources) > 0 {
+			// Its own effect may be what took away what it names.
+			if e, _, err := g.repeated(ctx, c, req, a); err != nil {
+				return refuse(err)
+			} else if e != nil {
+				return e, nil
+			}
+		}
 		return refuse(err)
 	}
-	idempotent := c.idempotency != "" && req.Replay != nil
 	var remembered *store.Item
 	if idempotent {
 		e, before, err := g.repeated(ctx, c, req, a)
@@ -192,6 +200,11 @@ func (g *Gate) repeated(ctx context.Context, c *Call, req *Request, a Approved) 
 // approve resolves what the request names, then asks whether the caller may, then whether the
 // states allow it.
 func (g *Gate) approve(ctx context.Context, c *Call, req *Request, a *Approved) error {
+	for _, arn := range req.Resources {
+		if err := g.permit(c, c.op, arn); err != nil {
+			return err
+		}
+	}
 	for i, ref := range req.References {
 		op := c.op.of(i)
 		target, err := g.resolver.Resolve(ctx, &c.reading, op, ref)

@@ -46,11 +46,11 @@ const (
 
 // The operations. Rows are added at the end of their group with a new number.
 var (
-	CreateKey           = &Operation{Number: 1, Name: "create-key", Event: "CreateKey", Permission: "kms:CreateKey", Mutates: true, BodyLimit: smallBody, Summary: "create a key with a purpose, a type and a rotation schedule"}
+	CreateKey           = &Operation{Number: 1, Name: "create-key", Event: "CreateKey", Permission: "kms:CreateKey", Mutates: true, BodyLimit: useBody, Summary: "create a key with a purpose, a type and a rotation schedule"}
 	DescribeKey         = &Operation{Number: 2, Name: "describe-key", Event: "DescribeKey", Permission: "kms:DescribeKey", Reads: true, BodyLimit: smallBody, Summary: "show a key"}
 	ListKeys            = &Operation{Number: 3, Name: "list-keys", Event: "ListKeys", Permission: "kms:ListKeys", Reads: true, BodyLimit: smallBody, Summary: "list keys, newest first"}
 	ListKeyVersions     = &Operation{Number: 4, Name: "list-key-versions", Event: "ListKeyRotations", Permission: "kms:ListKeyRotations", Reads: true, BodyLimit: smallBody, Summary: "list a key's versions, newest first"}
-	UpdateKey           = &Operation{Number: 5, Name: "update-key", Event: "UpdateKey", Permission: "haven:UpdateKey", Mutates: true, BodyLimit: smallBody, Summary: "change a key's purpose or schedule"}
+	UpdateKey           = &Operation{Number: 5, Name: "update-key", Event: "UpdateKey", Permission: "haven:UpdateKey", Mutates: true, BodyLimit: useBody, Summary: "change a key's purpose, description, owner or schedule"}
 	RotateKey           = &Operation{Number: 6, Name: "rotate-key", Event: "RotateKeyOnDemand", Permission: "kms:RotateKeyOnDemand", Mutates: true, BodyLimit: smallBody, Summary: "make a new version the primary"}
 	EnableKey           = &Operation{Number: 7, Name: "enable-key", Event: "EnableKey", Permission: "kms:EnableKey", Mutates: true, BodyLimit: smallBody, Summary: "let a disabled key be used again"}
 	DisableKey          = &Operation{Number: 8, Name: "disable-key", Event: "DisableKey", Permission: "kms:DisableKey", Mutates: true, Restricts: true, BodyLimit: smallBody, Summary: "suspend a key, reversibly"}
@@ -58,6 +58,13 @@ var (
 	MarkCompromised     = &Operation{Number: 10, Name: "mark-compromised", Event: "MarkCompromised", Permission: "haven:MarkCompromised", Mutates: true, Restricts: true, BodyLimit: smallBody, Summary: "revoke a version or a whole key at once, for good"}
 	ScheduleKeyDeletion = &Operation{Number: 11, Name: "schedule-key-deletion", Event: "ScheduleKeyDeletion", Permission: "kms:ScheduleKeyDeletion", Mutates: true, Restricts: true, BodyLimit: smallBody, Summary: "destroy a key in 7 to 30 days unless cancelled"}
 	CancelKeyDeletion   = &Operation{Number: 12, Name: "cancel-key-deletion", Event: "CancelKeyDeletion", Permission: "kms:CancelKeyDeletion", Mutates: true, BodyLimit: smallBody, Summary: "keep a key that was to be destroyed; it stays disabled"}
+	CreateAlias         = &Operation{Number: 13, Name: "create-alias", Event: "CreateAlias", Permission: "kms:CreateAlias", Mutates: true, BodyLimit: smallBody, Summary: "give a key one more name"}
+	UpdateAlias         = &Operation{Number: 14, Name: "update-alias", Event: "UpdateAlias", Permission: "kms:UpdateAlias", Mutates: true, BodyLimit: smallBody, Summary: "make an alias name another key of the same type and usage"}
+	DeleteAlias         = &Operation{Number: 15, Name: "delete-alias", Event: "DeleteAlias", Permission: "kms:DeleteAlias", Mutates: true, BodyLimit: smallBody, Summary: "take a name from a key; the key stays"}
+	ListAliases         = &Operation{Number: 16, Name: "list-aliases", Event: "ListAliases", Permission: "kms:ListAliases", Reads: true, BodyLimit: smallBody, Summary: "list aliases by name, all or a key's"}
+	TagKey              = &Operation{Number: 17, Name: "tag-key", Event: "TagResource", Permission: "kms:TagResource", Mutates: true, BodyLimit: useBody, Summary: "add tags to a key, or give them other values"}
+	UntagKey            = &Operation{Number: 18, Name: "untag-key", Event: "UntagResource", Permission: "kms:UntagResource", Mutates: true, BodyLimit: useBody, Summary: "take tags from a key"}
+	GetActiveKey        = &Operation{Number: 19, Name: "get-active-key", Event: "DescribeKey", Permission: "kms:DescribeKey", Reads: true, BodyLimit: smallBody, Summary: "show the newest key in force of a type and purpose"}
 
 	Encrypt         = &Operation{Number: 20, Name: "encrypt", Event: "Encrypt", Permission: "kms:Encrypt", Use: lifecycle.Protect, BodyLimit: useBody, Summary: "encrypt up to 4 KiB"}
 	Decrypt         = &Operation{Number: 21, Name: "decrypt", Event: "Decrypt", Permission: "kms:Decrypt", Use: lifecycle.Process, BodyLimit: useBody, Summary: "decrypt what encrypt or generate-data-key made"}
@@ -97,6 +104,7 @@ func Operations() []*Operation {
 	return []*Operation{
 		CreateKey, DescribeKey, ListKeys, ListKeyVersions, UpdateKey, RotateKey, EnableKey, DisableKey,
 		DeprecateVersion, MarkCompromised, ScheduleKeyDeletion, CancelKeyDeletion,
+		CreateAlias, UpdateAlias, DeleteAlias, ListAliases, TagKey, UntagKey, GetActiveKey,
 		Encrypt, Decrypt, GenerateDataKey, GenerateRandom, Batch, Sign, Verify, GenerateMAC, VerifyMAC, GetPublicKey,
 		DeriveSharedSecret, Encapsulate, Decapsulate, HPKESeal, HPKEOpen, ReEncrypt, GenerateDataKeyPair,
 		Initialize, Start, RotateSeal, MigrateSeal, AcceptClock, RotateBeforeUse, Shutdown, Pin, Unanswered, Unrecognized,

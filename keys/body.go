@@ -15,12 +15,18 @@ import (
 
 // keyBody is a stored key.
 type keyBody struct {
-	Format    int               `json:"v"`
-	Type      Type              `json:"type"`
-	Spec      Spec              `json:"spec"`
-	Usage     Usage             `json:"usage"`
-	Purpose   string            `json:"purpose"`
-	Alias     string            `json:"alias,omitzero"`
+	Format  int    `json:"v"`
+	Type    Type   `json:"type"`
+	Spec    Spec   `json:"spec"`
+	Usage   Usage  `json:"usage"`
+	Purpose string `json:"purpose"`
+	// Alias is the first of the key's aliases, Further are the others in the order they were given.
+	// The items of the aliases say the same; each commit that changes one changes both.
+	Alias       string   `json:"alias,omitzero"`
+	Further     []string `json:"aliases,omitzero"`
+	Description string   `json:"description,omitzero"`
+	Owner       string   `json:"owner,omitzero"`
+
 	Created   time.Time         `json:"created"`
 	CreatedBy gate.ID           `json:"by"`
 	Master    gate.ID           `json:"master,omitzero"` // zero: the root key
@@ -51,6 +57,9 @@ type versionBody struct {
 type aliasBody struct {
 	Format int     `json:"v"`
 	Key    gate.ID `json:"key"`
+	// Created is when the alias was made, Updated when it was last given another key.
+	Created time.Time `json:"created,omitzero"`
+	Updated time.Time `json:"updated,omitzero"`
 }
 
 const bodyFormat = 1
@@ -120,14 +129,27 @@ func versionChange(id gate.ID, key lifecycle.Key, b *versionBody, before *store.
 	return c, nil
 }
 
-func aliasChange(name string, key gate.ID) (gate.Change, error) {
-	body, err := json.Marshal(aliasBody{Format: bodyFormat, Key: key})
+// aliasChange stages an alias; before is nil for a new one.
+func aliasChange(name string, b aliasBody, before *store.Item) (gate.Change, error) {
+	b.Format = bodyFormat
+	body, err := json.Marshal(b)
 	if err != nil {
 		return gate.Change{}, fmt.Errorf("keys: encoding an alias: %w", err)
 	}
-	c := gate.Change{Ref: aliasRef(name), Body: body}
-	c.Index[indexAliasOf] = string(key[:])
+	c := gate.Change{Ref: aliasRef(name), Body: body, Before: before}
+	c.Index[indexAliasOf] = string(b.Key[:])
 	return c, nil
+}
+
+func decodeAlias(item *store.Item) (aliasBody, error) {
+	var b aliasBody
+	if err := json.Unmarshal(item.Body, &b, json.RejectUnknownMembers(true)); err != nil {
+		return b, unreadable(item.Ref, err)
+	}
+	if b.Format != bodyFormat {
+		return b, unreadable(item.Ref, fmt.Errorf("format %d", b.Format))
+	}
+	return b, nil
 }
 
 // due is a deadline as the store indexes it; rounded up, so that what is found is past it.

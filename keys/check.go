@@ -4,8 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
-
-	"github.com/go-json-experiment/json"
+	"slices"
 
 	"github.com/haven-health/haven/gate"
 	"github.com/haven-health/haven/lifecycle"
@@ -52,6 +51,11 @@ func (r *Ring) checkKey(ctx context.Context, item *store.Item) (string, error) {
 	b, err := decodeKey(item)
 	if err != nil {
 		return err.Error(), nil
+	}
+	for _, name := range b.aliases() {
+		if ok, err := r.exists(ctx, aliasRef(name)); !ok {
+			return fmt.Sprintf("its alias/%s is missing", name), err
+		}
 	}
 	if b.Life.Primary > b.Life.Versions {
 		return fmt.Sprintf("its primary %d is beyond its %d versions", b.Life.Primary, b.Life.Versions), nil
@@ -107,12 +111,20 @@ func (r *Ring) checkVersion(ctx context.Context, item *store.Item) (string, erro
 }
 
 func (r *Ring) checkAlias(ctx context.Context, item *store.Item) (string, error) {
-	var b aliasBody
-	if err := json.Unmarshal(item.Body, &b); err != nil {
-		return "it cannot be read", nil
+	b, err := decodeAlias(item)
+	if err != nil {
+		return err.Error(), nil
 	}
-	if ok, err := r.exists(ctx, keyRef(b.Key)); !ok {
-		return "the key it names is missing", err
+	items, _, err := r.cfg.View.Get(ctx, keyRef(b.Key))
+	if err != nil {
+		return "", err
 	}
-	return "", nil
+	if items[0].Revision == 0 {
+		return "the key it names is missing", nil
+	}
+	key, err := decodeKey(&items[0])
+	if err == nil && !slices.Contains(key.aliases(), item.ID) {
+		return "the key it names does not know it", nil
+	}
+	return "", nil // what else is wrong with the key is said of the key
 }

@@ -23,6 +23,8 @@ type CreateRequest struct {
 	LifetimeDays Days              `json:"lifetime_days,omitzero"`
 	Alias        string            `json:"alias,omitzero"`
 	Tags         map[string]string `json:"tags,omitzero"`
+	Description  string            `json:"description,omitzero"`
+	Owner        string            `json:"owner,omitzero"`
 	// Master is a reference to the master key that wraps this one; "" is alias/haven-master. A
 	// master key has none: the root key wraps it.
 	Master string `json:"master,omitzero"`
@@ -67,10 +69,12 @@ func (req *CreateRequest) check(standard lifecycle.Policy) (Kind, lifecycle.Poli
 	if err := checkPurpose(req.Purpose); err != nil {
 		return kind, none, err
 	}
+	if err := checkDescription(req.Description, req.Owner); err != nil {
+		return kind, none, err
+	}
 	if req.Alias != "" {
-		name, ok := strings.CutPrefix(req.Alias, "alias/")
-		if !ok || !ValidAlias(name) {
-			return kind, none, gate.Errorf(gate.InvalidRequest, "an alias is alias/NAME, NAME 1 to %d letters, digits and /_-, not beginning with aws/", MaxAlias)
+		if _, err := ownAlias(req.Alias); err != nil {
+			return kind, none, err
 		}
 	}
 	if err := checkTags(req.Tags); err != nil {
@@ -109,16 +113,14 @@ func checkPurpose(purpose string) error {
 
 func isControl(r rune) bool { return r < ' ' || r >= 0x7f && r < 0xa0 }
 
-// checkTags holds AWS's limits: 50 tags, keys of 1 to 128 and values of at most 256 characters.
-func checkTags(tags map[string]string) error {
-	if len(tags) > MaxTags {
-		return gate.Errorf(gate.LimitExceeded, "a key has at most %d tags", MaxTags)
+// checkDescription holds the limits of a description, AWS's, and of an owner.
+func checkDescription(description, owner string) error {
+	isOdd := func(r rune) bool { return r != '\n' && r != '\t' && isControl(r) }
+	if !utf8.ValidString(description) || utf8.RuneCountInString(description) > MaxDescription || strings.ContainsFunc(description, isOdd) {
+		return gate.Errorf(gate.InvalidRequest, "a description is at most %d characters, no control characters but line ends and tabs", MaxDescription)
 	}
-	for k, v := range tags {
-		if n := utf8.RuneCountInString(k); n == 0 || n > 128 || utf8.RuneCountInString(v) > 256 || strings.HasPrefix(k, "aws:") ||
-			strings.ContainsFunc(k+v, isControl) {
-			return gate.Errorf(gate.InvalidRequest, "a tag has a key of 1 to 128 and a value of at most 256 characters, none of them control characters, and no key begins with aws:")
-		}
+	if !utf8.ValidString(owner) || utf8.RuneCountInString(owner) > MaxOwner || strings.ContainsFunc(owner, isControl) {
+		return gate.Errorf(gate.InvalidRequest, "an owner is at most %d characters, none of them control characters", MaxOwner)
 	}
 	return nil
 }
@@ -137,7 +139,7 @@ func (r *Ring) create(ctx context.Context, a gate.Approved, req *CreateRequest, 
 	key := &keyBody{
 		Format: bodyFormat, Type: what.kind.Type, Spec: what.kind.Spec, Usage: what.kind.Usage, Purpose: req.Purpose,
 		Alias: strings.TrimPrefix(req.Alias, "alias/"), Created: now, CreatedBy: a.Principal().ID, Master: what.master,
-		Tags: req.Tags, Life: made.Key,
+		Description: req.Description, Owner: req.Owner, Tags: req.Tags, Life: made.Key,
 	}
 	v, err := r.newMaterial(ctx, a, id, key, made.New.Number, what.made)
 	if err != nil {
@@ -161,7 +163,7 @@ func (r *Ring) create(ctx context.Context, a gate.Approved, req *CreateRequest, 
 		if err := r.aliasFree(ctx, a, key.Alias); err != nil {
 			return gate.Outcome{}, err
 		}
-		put, err := aliasChange(key.Alias, id)
+		put, err := aliasChange(key.Alias, aliasBody{Key: id, Created: now}, nil)
 		if err != nil {
 			return gate.Outcome{}, err
 		}
@@ -170,18 +172,4 @@ func (r *Ring) create(ctx context.Context, a gate.Approved, req *CreateRequest, 
 	*out = r.document(id, key, v, now)
 	o.Answer, err = json.Marshal(out)
 	return o, err
-}
-
-// aliasFree tells early that an alias is taken; that it is not taken meanwhile is the store's to
-// tell.
-func (r *Ring) aliasFree(ctx context.Context, a gate.Approved, name string) error {
-	a.Principal()
-	items, _, err := r.cfg.View.Get(ctx, aliasRef(name))
-	if err != nil {
-		return err
-	}
-	if items[0].Revision != 0 {
-		return gate.Errorf(gate.AlreadyExists, "alias/%s names another key already", name)
-	}
-	return nil
 }

@@ -20,13 +20,16 @@ const DefaultMaster = "haven-master"
 
 // Limits of what callers name and send.
 const (
-	MaxPurpose   = 256      // bytes
-	MaxTags      = 50       // per key
-	MaxPlaintext = 4096     // bytes, as in AWS KMS
-	MaxMessage   = 4096     // bytes to sign or to make a MAC of, as in AWS KMS
-	MaxSealed    = 64 << 10 // bytes that hpke-seal takes
-	MaxRandom    = 1024     // bytes of a data key or of generate-random
-	MaxReason    = 256      // bytes
+	MaxPurpose     = 256      // bytes
+	MaxTags        = 50       // per key
+	MaxAliases     = 50       // per key
+	MaxDescription = 8192     // characters, as in AWS KMS
+	MaxOwner       = 256      // characters
+	MaxPlaintext   = 4096     // bytes, as in AWS KMS
+	MaxMessage     = 4096     // bytes to sign or to make a MAC of, as in AWS KMS
+	MaxSealed      = 64 << 10 // bytes that hpke-seal takes
+	MaxRandom      = 1024     // bytes of a data key or of generate-random
+	MaxReason      = 256      // bytes
 )
 
 // Days is a period in days as a request gives it. The zero Days takes the default; in JSON that is
@@ -67,13 +70,17 @@ func (d Days) or(standard uint32) (uint32, error) {
 
 // Key is the key document: what describe-key shows.
 type Key struct {
-	ID      string `json:"key_id"`
-	ARN     string `json:"arn"`
-	Alias   string `json:"alias,omitzero"`
-	Type    Type   `json:"type"`
-	Spec    Spec   `json:"spec"`
-	Usage   Usage  `json:"key_usage"`
-	Purpose string `json:"purpose"`
+	ID  string `json:"key_id"`
+	ARN string `json:"arn"`
+	// Alias is the first of Aliases, the names the key was given, in that order.
+	Alias       string   `json:"alias,omitzero"`
+	Aliases     []string `json:"aliases,omitzero"`
+	Type        Type     `json:"type"`
+	Spec        Spec     `json:"spec"`
+	Usage       Usage    `json:"key_usage"`
+	Purpose     string   `json:"purpose"`
+	Description string   `json:"description,omitzero"`
+	Owner       string   `json:"owner,omitzero"`
 	// State and Version are the primary's; absent when the key has none.
 	State    lifecycle.State `json:"state,omitzero"`
 	Version  uint32          `json:"version,omitzero"`

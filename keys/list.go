@@ -2,64 +2,35 @@ package keys
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/binary"
 	"slices"
 
 	"github.com/haven-health/haven/gate"
-	"github.com/haven-health/haven/lifecycle"
 	"github.com/haven-health/haven/store"
 )
 
-// Bounds of a page.
-const (
-	defaultPage = 50
-	maxPage     = 100
-)
-
-// ListRequest asks for a page of keys, newest first; Type, if given, only of that type.
-type ListRequest struct {
-	Type   Type   `json:"type,omitzero"`
-	Limit  int    `json:"limit,omitzero"`
-	Cursor string `json:"cursor,omitzero"`
-}
-
-// KeyPage is a page of keys. NextCursor continues behind it; absent at the end.
+// KeyPage is a page of keys. NextCursor continues behind it; absent at the end. A page of a filtered
+// list may be short, even empty, and not the last: NextCursor alone tells.
 type KeyPage struct {
 	Keys       []Key  `json:"keys"`
 	NextCursor string `json:"next_cursor,omitzero"`
 }
 
-// ListKeys returns a page of keys, newest first.
+// ListKeys returns a page of keys, newest first, or by alias where AliasPrefix is given.
 func (m *Manager) ListKeys(ctx context.Context, c *gate.Call, req ListRequest) (*KeyPage, error) {
-	q := store.Query{Kind: store.KindKey, Reverse: true, Index: indexType, Value: string(req.Type)}
-	if req.Type != "" && !slices.ContainsFunc(kinds, func(k Kind) bool { return k.Type == req.Type }) {
-		return nil, m.gate.Refuse(ctx, c, gate.Errorf(gate.InvalidRequest, "type must be master, data, signing or transport"))
-	}
-	if err := page(&q, req.Limit, req.Cursor, keyIDLen); err != nil {
+	f, err := req.filter()
+	if err != nil {
 		return nil, m.gate.Refuse(ctx, c, err)
 	}
-	var out KeyPage
-	err := m.gate.Do(ctx, c, gate.Request{}, func(a gate.Approved) (gate.Outcome, error) {
-		found, primaries, err := m.ring.snapshot(ctx, a, q)
-		if err != nil {
-			return gate.Outcome{}, err
-		}
-		out = KeyPage{Keys: []Key{}}
-		for i := range found.Items {
-			key, primary, err := m.ring.listed(&found.Items[i], &primaries[i])
-			if err != nil {
-				return gate.Outcome{}, err
-			}
-			out.Keys = append(out.Keys, m.ring.document(idOf(found.Items[i].ID), key, primary, a.Time()))
-		}
-		out.NextCursor = nextCursor(&found)
-		return gate.Outcome{}, nil
+	var out *KeyPage
+	err = m.gate.Do(ctx, c, gate.Request{}, func(a gate.Approved) (gate.Outcome, error) {
+		var err error
+		out, err = m.ring.list(ctx, a, f)
+		return gate.Outcome{}, err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &out, nil
+	return out, nil
 }
 
 func idOf(s string) (id gate.ID) {
@@ -67,147 +38,155 @@ func idOf(s string) (id gate.ID) {
 	return id
 }
 
-// snapshot reads a page of keys and the primary of each as of one epoch: it reads again while the
-// epoch moves between the two.
-func (r *Ring) snapshot(ctx context.Context, a gate.Approved, q store.Query) (store.Page, []store.Item, error) {
+// list reads a page as of one epoch: it reads again while the epoch moves within it.
+func (r *Ring) list(ctx context.Context, a gate.Approved, f *filter) (*KeyPage, error) {
 	a.Principal()
 	for {
-		found, err := r.cfg.View.List(ctx, q)
-		if err != nil {
-			return found, nil, err
-		}
-		refs := make([]store.Ref, len(found.Items))
-		for i := range found.Items {
-			key, err := decodeKey(&found.Items[i])
-			if err != nil {
-				return found, nil, err
-			}
-			refs[i] = versionRef(versionID{idOf(found.Items[i].ID), max(key.Life.Primary, 1)})
-		}
-		primaries := make([]store.Item, 0, len(refs))
-		same := true
-		for len(refs) > 0 {
-			n := min(len(refs), store.MaxGet)
-			items, epoch, err := r.cfg.View.Get(ctx, refs[:n]...)
-			if err != nil {
-				return found, nil, err
-			}
-			same = same && epoch == found.Epoch
-			primaries, refs = append(primaries, items...), refs[n:]
-		}
-		if same {
-			return found, primaries, nil
+		s := snapshot{ring: r}
+		out, err := s.list(ctx, a, f)
+		if err != nil || !s.moved {
+			return out, err
 		}
 		if err := ctx.Err(); err != nil {
-			return found, nil, gate.Errorf(gate.Contended, "the keys changed faster than they could be listed; try again")
+			return nil, gate.Errorf(gate.Contended, "the keys changed faster than they could be listed; try again")
 		}
 	}
 }
 
-// listed decodes a listed key, with the stops chain's word on it, and its primary, if it has one.
-func (r *Ring) listed(item, primary *store.Item) (*keyBody, *versionBody, error) {
-	key, err := decodeKey(item)
-	if err != nil {
-		return nil, nil, err
-	}
-	r.stopKey(idOf(item.ID), &key.Life)
-	if key.Life.Primary == 0 || primary.Revision == 0 {
-		return key, nil, nil
-	}
-	v, err := decodeVersion(primary)
-	return key, v, err
+// snapshot reads several times as of one epoch, and notices when it was not one.
+type snapshot struct {
+	ring  *Ring
+	epoch store.Epoch
+	moved bool
 }
 
-// Lengths of the ids that cursors are made of.
-const (
-	keyIDLen     = 16
-	versionIDLen = 20
-)
-
-// page puts limit and cursor into a query over items whose ids have a length.
-func page(q *store.Query, limit int, cursor string, idLen int) error {
-	switch {
-	case limit < 0 || limit > maxPage:
-		return gate.Errorf(gate.InvalidRequest, "limit is 1 to %d", maxPage)
-	case limit == 0:
-		limit = defaultPage
-	}
-	q.Limit = limit
-	if cursor == "" {
-		return nil
-	}
-	after, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
-	if err != nil || len(after) != idLen {
-		return gate.Errorf(gate.InvalidRequest, "not a cursor that a list returned")
-	}
-	q.After = string(after)
-	return nil
+// candidate is a key that may belong on the page.
+type candidate struct {
+	place string // the id that a cursor continues behind
+	id    gate.ID
+	body  *keyBody
 }
 
-func nextCursor(p *store.Page) string {
-	if !p.More || len(p.Items) == 0 {
-		return ""
-	}
-	return base64.RawURLEncoding.EncodeToString([]byte(p.Items[len(p.Items)-1].ID))
-}
-
-// ListVersionsRequest asks for a page of a key's versions, newest first.
-type ListVersionsRequest struct {
-	Key    string `json:"key"`
-	Limit  int    `json:"limit,omitzero"`
-	Cursor string `json:"cursor,omitzero"`
-}
-
-// VersionPage is a page of versions.
-type VersionPage struct {
-	Versions   []Version `json:"versions"`
-	NextCursor string    `json:"next_cursor,omitzero"`
-}
-
-// ListKeyVersions returns a page of a key's versions, newest first.
-func (m *Manager) ListKeyVersions(ctx context.Context, c *gate.Call, req ListVersionsRequest) (*VersionPage, error) {
-	q := store.Query{Kind: store.KindVersion, Reverse: true}
-	if err := page(&q, req.Limit, req.Cursor, versionIDLen); err != nil {
-		return nil, m.gate.Refuse(ctx, c, err)
-	}
-	var out VersionPage
-	err := m.gate.Do(ctx, c, gate.Request{References: []gate.Reference{{Text: req.Key}}}, func(a gate.Approved) (gate.Outcome, error) {
-		key := a.Target(0).Domain.(*loadedKey)
-		q.Prefix = key.item.ID
-		found, err := m.ring.cfg.View.List(ctx, q)
-		if err != nil {
-			return gate.Outcome{}, err
-		}
-		out = VersionPage{Versions: []Version{}, NextCursor: nextCursor(&found)}
-		for i := range found.Items {
-			v, err := m.ring.showVersion(a, key, &found.Items[i])
-			if err != nil {
-				return gate.Outcome{}, err
-			}
-			out.Versions = append(out.Versions, v)
-		}
-		return gate.Outcome{}, nil
-	})
+func (s *snapshot) list(ctx context.Context, a gate.Approved, f *filter) (*KeyPage, error) {
+	found, more, last, err := s.candidates(ctx, f)
 	if err != nil {
 		return nil, err
 	}
-	return &out, nil
+	out := &KeyPage{Keys: []Key{}}
+	if more {
+		out.NextCursor = cursorBehind(last)
+	}
+	for part := range slices.Chunk(found, store.MaxGet) {
+		primaries, err := s.primaries(ctx, part)
+		if err != nil {
+			return nil, err
+		}
+		for i, c := range part {
+			k := s.ring.document(c.id, c.body, primaries[i], a.Time())
+			if !f.shows(&k, &c.body.Life) {
+				continue
+			}
+			if len(out.Keys) == f.limit { // and here is one more
+				out.NextCursor = cursorBehind(last)
+				return out, nil
+			}
+			out.Keys, last = append(out.Keys, k), c.place
+		}
+	}
+	return out, nil
 }
 
-func (r *Ring) showVersion(a gate.Approved, key *loadedKey, item *store.Item) (Version, error) {
-	b, err := decodeVersion(item)
+// candidates returns the keys that fit by themselves, of as many as one call looks at. more tells
+// that others follow behind last.
+func (s *snapshot) candidates(ctx context.Context, f *filter) (found []candidate, more bool, last string, err error) {
+	page, err := s.ring.cfg.View.List(ctx, f.query)
 	if err != nil {
-		return Version{}, err
+		return nil, false, "", err
 	}
-	life := b.Life
-	if s := r.cfg.View.Stopped(item.Ref); s.Compromised {
-		life.State, life.WasCompromised = lifecycle.Compromised, true
+	s.epoch = page.Epoch
+	if more = page.More; len(page.Items) > 0 {
+		last = page.Items[len(page.Items)-1].ID
 	}
-	return Version{
-		KeyID: idOf(item.ID).String(), Version: binary.BigEndian.Uint32([]byte(item.ID[16:])),
-		State:     lifecycle.Effective(key.body.Life, life, a.Time()),
-		CreatedAt: life.CreatedAt, ExpiresAt: life.ExpiresAt, GraceEndsAt: life.GraceEndsAt,
-		LifetimeEndsAt: life.LifetimeEndsAt, DeletionDate: life.DeletionDate,
-		WasCompromised: life.WasCompromised, WrappedBy: r.wrappedBy(b), CheckValue: b.Check,
-	}, nil
+	keys := page.Items
+	if f.query.Kind == store.KindAlias {
+		if keys, err = s.named(ctx, page.Items); err != nil {
+			return nil, false, "", err
+		}
+	}
+	for i := range keys {
+		if keys[i].Revision == 0 { // gone since
+			s.moved = true
+			continue
+		}
+		key, err := decodeKey(&keys[i])
+		if err != nil {
+			return nil, false, "", err
+		}
+		c := candidate{place: page.Items[i].ID, id: idOf(keys[i].ID), body: key}
+		s.ring.stopKey(c.id, &key.Life)
+		if f.fits(key) && (f.query.Kind == store.KindKey || c.place == key.firstAlias(f.prefix)) {
+			found = append(found, c)
+		}
+	}
+	return found, more, last, nil
+}
+
+// named returns the keys that aliases name, in their order.
+func (s *snapshot) named(ctx context.Context, aliases []store.Item) ([]store.Item, error) {
+	refs := make([]store.Ref, len(aliases))
+	for i := range aliases {
+		b, err := decodeAlias(&aliases[i])
+		if err != nil {
+			return nil, err
+		}
+		refs[i] = keyRef(b.Key)
+	}
+	return s.get(ctx, refs)
+}
+
+// get reads any number of items.
+func (s *snapshot) get(ctx context.Context, refs []store.Ref) ([]store.Item, error) {
+	out := make([]store.Item, 0, len(refs))
+	for part := range slices.Chunk(refs, store.MaxGet) {
+		items, epoch, err := s.ring.cfg.View.Get(ctx, part...)
+		if err != nil {
+			return nil, err
+		}
+		s.moved = s.moved || epoch != s.epoch
+		out = append(out, items...)
+	}
+	return out, nil
+}
+
+// primaries returns the primary of each key, nil where it has none.
+func (s *snapshot) primaries(ctx context.Context, of []candidate) ([]*versionBody, error) {
+	refs := make([]store.Ref, len(of))
+	for i, c := range of {
+		refs[i] = versionRef(versionID{c.id, max(c.body.Life.Primary, 1)})
+	}
+	items, err := s.get(ctx, refs)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]*versionBody, len(of))
+	for i := range items {
+		if of[i].body.Life.Primary == 0 || items[i].Revision == 0 {
+			continue
+		}
+		if out[i], err = decodeVersion(&items[i]); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// firstAlias is the least of a key's aliases with a prefix: a list by alias shows the key there
+// alone.
+func (b *keyBody) firstAlias(prefix string) (first string) {
+	for _, name := range b.aliases() {
+		if len(name) >= len(prefix) && name[:len(prefix)] == prefix && (first == "" || name < first) {
+			first = name
+		}
+	}
+	return first
 }

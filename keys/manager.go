@@ -47,12 +47,15 @@ func (m *Manager) manage(ctx context.Context, c *gate.Call, key, reason string, 
 	if len(reason) > MaxReason {
 		return nil, m.gate.Refuse(ctx, c, gate.Errorf(gate.InvalidRequest, "a reason is at most %d bytes", MaxReason))
 	}
+	return m.change(ctx, c, gate.Request{References: []gate.Reference{{Text: key}}, Reason: reason}, f)
+}
+
+// change is manage for a request that says more; the key is its first reference.
+func (m *Manager) change(ctx context.Context, c *gate.Call, req gate.Request, f func(*edit) error) (*Key, error) {
 	var out Key
 	var made fresh
 	defer made.destroy()
-	req := gate.Request{
-		References: []gate.Reference{{Text: key}}, Reason: reason, Replay: replay(&out), RotateFirst: m.rotate,
-	}
+	req.Replay, req.RotateFirst = replay(&out), m.rotate
 	err := m.gate.Do(ctx, c, req, func(a gate.Approved) (gate.Outcome, error) {
 		e := m.edit(ctx, a, &made)
 		if err := f(e); err != nil {
@@ -101,6 +104,17 @@ func (e *edit) loadPrimary() (*loadedVersion, error) {
 		return nil, nil
 	}
 	return e.version(e.body.Life.Primary)
+}
+
+// kept refuses what is not done to a key that is to be destroyed, or was.
+func (e *edit) kept() error {
+	switch e.body.Life.Status() {
+	case lifecycle.PendingDeletion:
+		return e.refused(&lifecycle.Refusal{Reason: lifecycle.ReasonPendingDeletion})
+	case lifecycle.Gone:
+		return e.refused(&lifecycle.Refusal{Reason: lifecycle.ReasonDestroyed})
+	}
+	return nil
 }
 
 // refused names the key in a lifecycle refusal.
@@ -170,12 +184,16 @@ func (e *edit) finish(out *Key) (gate.Outcome, error) {
 func (r *Ring) document(id gate.ID, b *keyBody, primary *versionBody, now time.Time) Key {
 	k := Key{
 		ID: id.String(), ARN: r.cfg.Place.ARN(id), Type: b.Type, Spec: b.Spec, Usage: b.Usage, Purpose: b.Purpose,
+		Description: b.Description, Owner: b.Owner,
 		Versions: b.Life.Versions, RotationDays: b.Life.RotationDays, GraceDays: b.Life.GraceDays,
 		LifetimeDays: b.Life.LifetimeDays, CreatedAt: b.Created, CreatedBy: b.CreatedBy, Tags: b.Tags,
 		Enabled: b.Life.Status() == lifecycle.Enabled, DeletionDate: b.Life.DeletionDate,
 	}
-	if b.Alias != "" {
-		k.Alias = "alias/" + b.Alias
+	for _, name := range b.aliases() {
+		k.Aliases = append(k.Aliases, "alias/"+name)
+	}
+	if len(k.Aliases) > 0 {
+		k.Alias = k.Aliases[0]
 	}
 	if primary != nil {
 		k.Version = primary.Life.Number

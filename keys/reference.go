@@ -82,6 +82,11 @@ func cutVersion(s string) (rest string, version uint32, err error) {
 	return rest, uint32(n), nil
 }
 
+// AliasARN returns the ARN of an alias, named without "alias/".
+func (p Place) AliasARN(name string) string {
+	return fmt.Sprintf("arn:aws:kms:%s:%s:alias/%s", p.Region, p.Account, name)
+}
+
 // ValidAlias tells whether a name, without "alias/", is one: 1 to MaxAlias letters, digits and
 // /_-, not beginning with "aws/", as in AWS KMS.
 func ValidAlias(name string) bool {

@@ -7,8 +7,6 @@ import (
 	"io"
 	"sync"
 
-	"github.com/go-json-experiment/json"
-
 	"github.com/haven-health/haven/gate"
 	"github.com/haven-health/haven/internal/blob"
 	"github.com/haven-health/haven/internal/crypt"
@@ -158,11 +156,8 @@ func (r *Ring) loadAlias(ctx context.Context, name string) (gate.ID, store.Epoch
 	if items[0].Revision == 0 {
 		return gate.ID{}, epoch, gate.Errorf(gate.NotFound, "no alias alias/%s", name)
 	}
-	var body aliasBody
-	if err := json.Unmarshal(items[0].Body, &body); err != nil || body.Format != bodyFormat {
-		return gate.ID{}, epoch, unreadable(items[0].Ref, err)
-	}
-	return body.Key, epoch, nil
+	body, err := decodeAlias(&items[0])
+	return body.Key, epoch, err
 }
 
 // Resolve implements gate.Resolver. In Domain it leaves what the operation's function begins from:

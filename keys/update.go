@@ -7,16 +7,19 @@ import (
 	"github.com/haven-health/haven/lifecycle"
 )
 
-// UpdateRequest changes a key's purpose or periods; what is left out stays.
+// UpdateRequest changes a key's purpose, periods, description or owner; what is left out stays. An
+// empty Description or Owner takes away the one there is.
 type UpdateRequest struct {
-	Key          string `json:"key"`
-	Purpose      string `json:"purpose,omitzero"`
-	RotationDays Days   `json:"rotation_days,omitzero"`
-	GraceDays    Days   `json:"grace_days,omitzero"`
-	LifetimeDays Days   `json:"lifetime_days,omitzero"`
+	Key          string  `json:"key"`
+	Purpose      string  `json:"purpose,omitzero"`
+	Description  *string `json:"description,omitzero"`
+	Owner        *string `json:"owner,omitzero"`
+	RotationDays Days    `json:"rotation_days,omitzero"`
+	GraceDays    Days    `json:"grace_days,omitzero"`
+	LifetimeDays Days    `json:"lifetime_days,omitzero"`
 }
 
-// UpdateKey changes a key's purpose or periods. A new rotation period counts from the primary's
+// UpdateKey changes what a key says of itself, or its periods. A new rotation period counts from the primary's
 // creation; a new lifetime is that of versions made later.
 func (m *Manager) UpdateKey(ctx context.Context, c *gate.Call, req UpdateRequest) (*Key, error) {
 	if req.Purpose != "" {
@@ -24,9 +27,18 @@ func (m *Manager) UpdateKey(ctx context.Context, c *gate.Call, req UpdateRequest
 			return nil, m.gate.Refuse(ctx, c, err)
 		}
 	}
+	if err := checkDescription(deref(req.Description), deref(req.Owner)); err != nil {
+		return nil, m.gate.Refuse(ctx, c, err)
+	}
 	return m.manage(ctx, c, req.Key, "", func(e *edit) error {
 		if err := e.wholeKey(); err != nil {
 			return err
+		}
+		if req.Description != nil {
+			e.body.Description = *req.Description
+		}
+		if req.Owner != nil {
+			e.body.Owner = *req.Owner
 		}
 		if req.Purpose != "" {
 			e.body.Purpose = req.Purpose
@@ -53,4 +65,11 @@ func (m *Manager) UpdateKey(ctx context.Context, c *gate.Call, req UpdateRequest
 		}
 		return e.changeVersion(primary, next)
 	})
+}
+
+func deref(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
 }

@@ -80,7 +80,7 @@ func (s schemas) query(t reflect.Type) []any {
 	for i := range t.NumField() {
 		f := t.Field(i)
 		name, optional, ok := member(f)
-		if !ok || f.Type.Kind() != reflect.String && f.Type.Kind() != reflect.Int {
+		if !ok || f.Type.Kind() != reflect.String && f.Type.Kind() != reflect.Int && f.Type != reflect.TypeFor[time.Time]() {
 			continue
 		}
 		list = append(list, object{"name": name, "in": "query", "required": !optional, "schema": s.of(f.Type)})
@@ -116,7 +116,7 @@ func (s schemas) of(t reflect.Type) object {
 		return object{"type": "string"}
 	case reflect.Bool:
 		return object{"type": "boolean"}
-	case reflect.Int, reflect.Uint32:
+	case reflect.Int, reflect.Uint32, reflect.Uint64:
 		return object{"type": "integer", "minimum": 0}
 	case reflect.Slice:
 		return object{"type": "array", "items": s.of(t.Elem())}

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
@@ -37,13 +38,13 @@ func fromQuery(query string, request reflect.Type) ([]byte, error) {
 			return nil, gate.Errorf(gate.InvalidRequest, "the query has a parameter that the operation does not know")
 		}
 		// From here on name is one of ours, and may be told.
-		switch field.Kind() {
-		case reflect.String:
+		switch {
+		case field.Kind() == reflect.String || field == reflect.TypeFor[time.Time]():
 			if !utf8.ValidString(list[0]) {
 				return nil, gate.Errorf(gate.InvalidRequest, "query parameter %s is not valid UTF-8", name)
 			}
 			object[name] = list[0]
-		case reflect.Int:
+		case field.Kind() == reflect.Int:
 			n, err := strconv.ParseInt(list[0], 10, 32)
 			if err != nil || strconv.FormatInt(n, 10) != list[0] {
 				return nil, gate.Errorf(gate.InvalidRequest, "query parameter %s is a whole number", name)

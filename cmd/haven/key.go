@@ -12,8 +12,8 @@ import (
 )
 
 // keyFields documents the key document wherever a command prints it.
-const keyFields = `Fields of --output json: key_id, arn, alias, type, spec, key_usage, purpose, state and
-version (the primary's), versions, previous_version (after a rotation), rotation_days, grace_days,
+const keyFields = `Fields of --output json: key_id, arn, alias (the first of aliases), aliases, type, spec, key_usage,
+purpose, description, owner, state and version (the primary's), versions, previous_version (after a rotation), rotation_days, grace_days,
 lifetime_days, created_at, created_by, expires_at, next_rotation_at, deletion_date, last_used_at,
 use_count, wrapped_by, tags, enabled. What a key does not have is absent.`
 
@@ -31,6 +31,7 @@ func (a *app) key() *cobra.Command {
 	c.AddCommand(
 		a.keyCreate(), a.keyShow(), a.keyList(), a.keyVersions(), a.keyUpdate(), a.keyRotate(), a.keyEnable(),
 		a.keyDisable(), a.keyDeprecate(), a.keyCompromise(), a.keyScheduleDeletion(), a.keyCancelDeletion(),
+		a.keyActive(), a.keyAlias(), a.keyTag(), a.keyUntag(),
 	)
 	return c
 }
@@ -66,8 +67,14 @@ func keyRows(k *client.Key) *table {
 	var t table
 	t.add("key", k.KeyID)
 	t.add("arn", k.ARN)
-	t.add("alias", k.Alias)
+	for _, alias := range k.Aliases {
+		t.add("alias", alias)
+	}
 	t.add("purpose", k.Purpose)
+	for line := range strings.Lines(k.Description) {
+		t.add("description", strings.TrimSuffix(line, "\n"))
+	}
+	t.add("owner", k.Owner)
 	t.add("type", fmt.Sprintf("%s, %s", k.Type, k.Spec))
 	t.add("state", stateOf(k))
 	t.add("version", versionOf(k))

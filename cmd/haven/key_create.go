@@ -43,6 +43,8 @@ func (a *app) keyCreate() *cobra.Command {
 	flags.StringVar(&req.Master, "master", "", "the master `KEY` that wraps it; empty: alias/haven-master")
 	flags.StringArrayVar(&tags, "tag", nil, "a tag, `NAME=VALUE`; repeat for more")
 	days.flags(c)
+	flags.StringVar(&req.Description, "description", "", "what else there is to say of it, at most 8,192 characters")
+	flags.StringVar(&req.Owner, "owner", "", "who answers for it")
 	required(c, "purpose", "type")
 	return c
 }

@@ -2,28 +2,42 @@ package main
 
 import (
 	"context"
+	"strconv"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/haven-health/haven/client"
+	"github.com/haven-health/haven/internal/clock"
+	"github.com/haven-health/haven/lifecycle"
 )
 
 func (a *app) keyList() *cobra.Command {
 	var req client.ListKeysRequest
-	var kind string
+	var kind, within string
 	c := &cobra.Command{
 		Use: "list", Short: "List keys, newest first",
-		Long: `List keys, newest first, a page at a time.
+		Long: `List keys, newest first, a page at a time; by alias with --alias-prefix. Of the filters, those that
+are given must all fit.
 
 Fields of --output json: keys (key documents: see haven key show --help), next_cursor (absent at
 the end).`,
-		Example: `  haven key list --type data
+		Example: `  haven key list --type data --state active
+  haven key list --due-within 14d --tag site=camp-3
   haven key list --limit 100 --output json`,
 		Args: exactly(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			req.Type = client.KeyType(kind)
+			if within != "" {
+				span, err := duration(within)
+				if err != nil {
+					return err
+				}
+				req.DueBefore = clock.System().Wall().Add(span).UTC().Truncate(time.Second)
+			}
 			page, err := call(c.Context(), a, func(ctx context.Context, c *client.Client) (*client.KeyPage, error) {
-				return c.ListKeys(ctx, req)
+				return fullPage(ctx, c, req)
 			})
 			if err != nil {
 				return err
@@ -38,9 +52,47 @@ the end).`,
 			return a.answer(page, &t)
 		},
 	}
-	c.Flags().StringVar(&kind, "type", "", "only keys of this `type`")
+	flags := c.Flags()
+	flags.StringVar(&kind, "type", "", "only keys of this `type`")
+	flags.StringVar(&req.State, "state", "", "only keys that are `STATE`: enabled, disabled, pending_deletion, or, if enabled,\nwhose primary is active, compromised, …")
+	flags.StringVar(&req.Purpose, "purpose", "", "only keys for exactly this")
+	flags.StringVar(&req.Tag, "tag", "", "only keys with this tag, `NAME` or NAME=VALUE")
+	flags.StringVar(&req.AliasPrefix, "alias-prefix", "", "only keys with an alias that begins so, `alias/…`")
+	flags.StringVar(&within, "due-within", "", "only keys whose rotation, expiry or deletion comes within a `time`: 14d, 12h")
+	flags.StringVar(&req.Owner, "owner", "", "only keys of this owner")
 	pageFlags(c, &req.Limit, &req.Cursor)
 	return c
+}
+
+// fullPage asks again where the server looked at as many keys as it does in one call and found
+// fewer that fit than the page holds.
+func fullPage(ctx context.Context, c *client.Client, req client.ListKeysRequest) (*client.KeyPage, error) {
+	page, err := c.ListKeys(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	for limit := req.Limit; page.NextCursor != "" && len(page.Keys) < limit; {
+		req.Cursor, req.Limit = page.NextCursor, limit-len(page.Keys)
+		next, err := c.ListKeys(ctx, req)
+		if err != nil {
+			return nil, err
+		}
+		page.Keys, page.NextCursor = append(page.Keys, next.Keys...), next.NextCursor
+	}
+	return page, nil
+}
+
+// duration reads a time span: days, "14d", or as Go writes one, "12h".
+func duration(text string) (time.Duration, error) {
+	if number, isDays := strings.CutSuffix(text, "d"); isDays {
+		n, err := strconv.ParseUint(number, 10, 16)
+		if err == nil && n <= lifecycle.MaxDays {
+			return time.Duration(n) * lifecycle.Day, nil
+		}
+	} else if span, err := time.ParseDuration(text); err == nil && span >= 0 {
+		return span, nil
+	}
+	return 0, usagef("a time is a number of days, 14d, or 12h, 30m")
 }
 
 func pageFlags(c *cobra.Command, limit *int, cursor *string) {

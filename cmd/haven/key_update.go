@@ -11,11 +11,20 @@ import (
 func (a *app) keyUpdate() *cobra.Command {
 	var req client.UpdateKeyRequest
 	var days periods
-	c := a.oneKey("update KEY", "Change a key's purpose or periods",
-		"Change a key's purpose or periods; what is not given stays.",
+	var description, owner string
+	c := a.oneKey("update KEY", "Change a key's purpose, description, owner or periods",
+		"Change what a key says of itself, or its periods; what is not given stays.",
 		`  haven key update alias/patients --rotation-days 60`, nil)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		req.Key = args[0]
+		for name, set := range map[string]func(){
+			"description": func() { req.Description = &description },
+			"owner":       func() { req.Owner = &owner },
+		} {
+			if c.Flags().Changed(name) {
+				set()
+			}
+		}
 		days.into(c, &req.RotationDays, &req.GraceDays, &req.LifetimeDays)
 		key, err := call(c.Context(), a, func(ctx context.Context, c *client.Client) (*client.Key, error) {
 			return c.UpdateKey(ctx, req)
@@ -26,6 +35,8 @@ func (a *app) keyUpdate() *cobra.Command {
 		return a.answer(key, keyRows(key))
 	}
 	c.Flags().StringVar(&req.Purpose, "purpose", "", "what the key is for")
+	c.Flags().StringVar(&description, "description", "", "what else there is to say of it; empty: nothing")
+	c.Flags().StringVar(&owner, "owner", "", "who answers for it; empty: nobody")
 	days.flags(c)
 	return c
 }
