@@ -73,6 +73,7 @@ func rows() map[string]row {
 	all := managementRows()
 	maps.Copy(all, useRows())
 	maps.Copy(all, pairRows())
+	maps.Copy(all, findRows())
 	return all
 }
 

@@ -73,7 +73,8 @@ func TestIdempotencyMismatch(t *testing.T) {
 // TestIdempotencyAfterRefusal: a call that was refused did nothing, and its key is free.
 func TestIdempotencyAfterRefusal(t *testing.T) {
 	w := newWorld(t)
-	w.post("create-key", `{"purpose":"Lab results","type":"data","alias":"alias/haven-master"}`, idempotency, "one").refused(t, gate.AlreadyExists)
+	must[client.Key](t, w.post("create-key", `{"purpose":"Allergies","type":"data","alias":"alias/lab"}`))
+	w.post("create-key", `{"purpose":"Lab results","type":"data","alias":"alias/lab"}`, idempotency, "one").refused(t, gate.AlreadyExists)
 	must[client.Key](t, w.post("create-key", `{"purpose":"Lab results","type":"data"}`, idempotency, "one"))
 }
 
