@@ -57,7 +57,7 @@ check: format vet ## while working: format, vet, layout and documents, and tests
 .PHONY: test
 test: ## everything, as CI runs it: up to 25 minutes on 2 cores
 	ran=
-	for step in format vet lint interop unit race fips mutants crash cuts fuzz models; do
+	for step in format vet lint vectors interop unit race fips mutants crash cuts fuzz models; do
 		echo "== $$step"
 		began=$$SECONDS
 		$(MAKE) $$step CUTS=$(if $(filter file,$(origin CUTS)),1500,$(CUTS)) FUZZTIME=$(if $(filter file,$(origin FUZZTIME)),5s,$(FUZZTIME))
@@ -80,6 +80,15 @@ lint: ## staticcheck with the checks that staticcheck.conf allows; who imports w
 	go run $(STATICCHECK) ./...
 
 # The version that the POM pins is in the jar's name, which the test looks for.
+.PHONY: vectors
+vectors: ## published test vectors: how many of each file ran, are answered as pinned, do not apply
+	out=$$(mktemp)
+	trap 'rm -f "$$out"' EXIT
+	go test -count=1 -v -run '^Test(Wycheproof|CCTVEd25519|HPKEVectors)$$' ./internal/crypt >$$out || { cat $$out; exit 1; }
+	sed -n 's,^ *[a-z]*_test.go:[0-9]*: ,,p' $$out
+	awk '/: ran / { gsub(",", ""); for (i = 1; i < NF; i++) { if ($$i == "ran") r += $$(i+1); if ($$i == "pinned") p += $$(i+1); if ($$i == "applicable") n += $$(i+1) } }
+		END { if (!r) exit 1; printf "vectors: ran %d, pinned %d, not applicable %d, wrong 0\n", r, p, n }' $$out
+
 .PHONY: interop
 interop: ## what OpenSSL, Bouncy Castle, Tink and go-jose understand of Haven's keys, and Haven of theirs
 	$(call need,openssl mvn=maven javac=default-jdk-headless)
