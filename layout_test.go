@@ -48,12 +48,13 @@ var mayImport = map[string]string{
 	"client":     "internal/blob internal/crypt internal/secret",
 
 	// The bottom.
-	"internal/blob":   "",
-	"internal/clock":  "",
-	"internal/crypt":  "internal/blob internal/secret",
-	"internal/disk":   "",
-	"internal/fault":  "",
-	"internal/secret": "",
+	"internal/blob":     "",
+	"internal/clock":    "",
+	"internal/crypt":    "internal/blob internal/secret",
+	"internal/disk":     "",
+	"internal/fault":    "",
+	"internal/fipstest": "",
+	"internal/secret":   "",
 
 	// What drives the whole from outside: kits and tools of ours and of users.
 	"haventest":                ". client internal/clock internal/secret seal server store store/memory",
@@ -67,7 +68,7 @@ var mayImport = map[string]string{
 }
 
 // testKit is what every package's tests may use.
-const testKit = ". client gate/gatetest haventest internal/blob internal/clock internal/crypt internal/disk internal/secret journal keys seal store store/embedded store/memory store/storetest"
+const testKit = ". client gate/gatetest haventest internal/blob internal/clock internal/crypt internal/disk internal/fipstest internal/secret journal keys seal store store/embedded store/memory store/storetest"
 
 // ciphers are encryption, key agreement, signatures and derivation. They are imported in
 // internal/crypt, so that whoever audits the cryptography has one package to read, and where

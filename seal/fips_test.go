@@ -4,11 +4,10 @@ import (
 	"crypto/fips140"
 	"crypto/rand"
 	"errors"
-	"os"
-	"os/exec"
 	"testing"
 
 	"github.com/haven-health/haven/internal/crypt"
+	"github.com/haven-health/haven/internal/fipstest"
 	"github.com/haven-health/haven/seal"
 )
 
@@ -17,15 +16,7 @@ func TestUnderFIPS(t *testing.T) {
 	if fips140.Enforced() {
 		return
 	}
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), self, "-test.count=1", "-test.skip=Fuzz")
-	cmd.Env = append(os.Environ(), "GODEBUG=fips140=only")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Errorf("%v\n%s", err, out)
-	}
+	fipstest.Run(t, "only", nil, "-test.skip=Fuzz")
 }
 
 // TestPassphraseAlgorithm asserts that a slot says how its key is made, and that a slot of the
