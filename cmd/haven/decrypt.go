@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 
 	"github.com/spf13/cobra"
@@ -10,12 +11,19 @@ import (
 
 func (a *app) decrypt() *cobra.Command {
 	var use useFlags
+	var envelope bool
 	c := &cobra.Command{
 		Use: "decrypt", Short: "Decrypt what encrypt or data-key made", GroupID: groupKeys,
 		Long: `Decrypt with the version that the ciphertext names. The context must be the one it was
 encrypted for.
 
-Fields of --output json: plaintext (base64), key_id, version.`,
+An envelope is known by its first bytes and decrypted here, whatever its length; the server
+decrypts its data key only. A file named by --out appears once the envelope was found whole and
+unaltered. Stdout gets each chunk once that was found unaltered: use nothing of it unless the exit
+code is 0.
+
+Fields of --output json: plaintext (base64), key_id, version; of an envelope, which needs --out
+then: key_id, version, plaintext_bytes, envelope_bytes.`,
 		Example: `  haven decrypt --context patient=7c1e --in allergy.enc`,
 		Args:    exactly(),
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -24,7 +32,17 @@ Fields of --output json: plaintext (base64), key_id, version.`,
 			if req.Context, err = pairs("--context", use.context); err != nil {
 				return err
 			}
-			if req.Ciphertext, err = a.readInput(use.in, maxUse); err != nil {
+			in, err := a.open(c.Context(), use.in)
+			if err != nil {
+				return err
+			}
+			defer in.Close()
+			from := bufio.NewReaderSize(in, 16) // to look at the first bytes; long reads pass it by
+			first, _ := from.Peek(len(client.EnvelopeMagic))
+			if envelope || string(first) == client.EnvelopeMagic {
+				return a.decryptEnvelope(c.Context(), use, req.Context, from, in)
+			}
+			if req.Ciphertext, err = (&app{stdin: from}).readInput("", maxUse); err != nil {
 				return err
 			}
 			answer, err := call(c.Context(), a, func(ctx context.Context, c *client.Client) (*client.DecryptResponse, error) {
@@ -44,5 +62,6 @@ Fields of --output json: plaintext (base64), key_id, version.`,
 	}
 	use.add(c, "the ciphertext", "the plaintext")
 	c.Flags().StringVar(&use.key, "key", "", "refuse a ciphertext of any other `KEY`")
+	c.Flags().BoolVar(&envelope, "envelope", false, "refuse what is no envelope")
 	return c
 }

@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 
 	"github.com/haven-health/haven/client"
+	"github.com/haven-health/haven/keys"
 )
 
 // maxUse bounds what a use command reads: more than the server takes, so that it says so.
@@ -30,21 +33,32 @@ func (u *useFlags) add(c *cobra.Command, in, out string) {
 
 func (a *app) encrypt() *cobra.Command {
 	var use useFlags
+	var envelope bool
 	c := &cobra.Command{
-		Use: "encrypt", Short: "Encrypt up to 4 KiB", GroupID: groupKeys,
-		Long: `Encrypt up to 4 KiB with a key's primary version, or the version KEY@N. For more, encrypt under
-a data key: see haven data-key. The ciphertext is binary and names its key and version.
+		Use: "encrypt", Short: "Encrypt up to 4 KiB, or anything with --envelope", GroupID: groupKeys,
+		Long: `Encrypt up to 4 KiB with a key's primary version, or the version KEY@N. The ciphertext is
+binary and names its key and version.
 
-Fields of --output json: ciphertext (base64), key_id, version.`,
-		Example: `  haven encrypt --key alias/patients --context patient=7c1e --in allergy.json --out allergy.enc`,
-		Args:    exactly(),
+With --envelope the input may have any length: it is encrypted here, in chunks, under a new data
+key, which comes along encrypted under KEY; the server sees neither. A file named by --out appears
+once it is whole. An input from a pipe is taken for whole when the pipe ends: let the shell tell
+whether what filled it failed (set -o pipefail).
+
+Fields of --output json: ciphertext (base64), key_id, version; with --envelope, which needs --out
+then: key_id, version, plaintext_bytes, envelope_bytes.`,
+		Example: `  haven encrypt --key alias/patients --context patient=7c1e --in allergy.json --out allergy.enc
+  haven encrypt --envelope --key alias/patients --context patient=7c1e --in scan.dcm --out scan.enc`,
+		Args: exactly(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			req := client.EncryptRequest{Key: use.key}
 			var err error
 			if req.Context, err = pairs("--context", use.context); err != nil {
 				return err
 			}
-			if req.Plaintext, err = a.readInput(use.in, maxUse); err != nil {
+			if envelope {
+				return a.encryptEnvelope(c.Context(), use, req.Context)
+			}
+			if req.Plaintext, err = a.readMessage(c.Context(), use.in); err != nil {
 				return err
 			}
 			defer req.Plaintext.Wipe()
@@ -59,8 +73,27 @@ Fields of --output json: ciphertext (base64), key_id, version.`,
 	}
 	use.add(c, "the plaintext", "the ciphertext")
 	c.Flags().StringVar(&use.key, "key", "", "the `KEY`: id, ARN or alias/NAME, perhaps @N (required)")
+	c.Flags().BoolVar(&envelope, "envelope", false, "encrypt here, under a data key: any length")
 	required(c, "key")
 	return c
+}
+
+// readMessage reads what the server encrypts, and says what encrypts more.
+func (a *app) readMessage(ctx context.Context, name string) ([]byte, error) {
+	in, err := a.open(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	b, err := io.ReadAll(io.LimitReader(in, keys.MaxPlaintext+1))
+	if err != nil {
+		return nil, fmt.Errorf("reading the input: %w", err)
+	}
+	if len(b) > keys.MaxPlaintext {
+		clear(b)
+		return nil, fmt.Errorf("the input is over %d bytes: encrypt it with --envelope", keys.MaxPlaintext)
+	}
+	return b, nil
 }
 
 // bytesOrJSON writes an answer's bytes, or with --output json the whole answer.

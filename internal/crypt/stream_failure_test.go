@@ -39,7 +39,7 @@ func TestEnvelopeLimits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.SkipTo(crypt.MaxChunks - 1)
+	w.JumpTo(crypt.MaxChunks - 1)
 	if _, err := w.Write(make([]byte, 1024)); err != nil {
 		t.Fatal(err)
 	}
@@ -56,12 +56,12 @@ func TestEnvelopeLimits(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r.SkipTo(next)
+		r.JumpTo(next)
 		if _, err := io.ReadAll(r); err != want {
 			t.Errorf("chunk %d: %v", next, err)
 		}
 	}
-	w.SkipTo(crypt.MaxChunks)
+	w.JumpTo(crypt.MaxChunks)
 	if err := w.Close(); err != crypt.ErrSize {
 		t.Errorf("one chunk more: %v", err)
 	}
