@@ -45,7 +45,7 @@ var mayImport = map[string]string{
 	// The ways in.
 	"api/native": "gate internal/blob internal/secret keys lifecycle",
 	"server":     "internal/clock internal/disk",
-	"client":     "internal/blob internal/crypt internal/secret",
+	"client":     "internal/blob internal/clock internal/crypt internal/secret",
 
 	// The bottom.
 	"internal/blob":     "",
@@ -68,7 +68,7 @@ var mayImport = map[string]string{
 }
 
 // testKit is what every package's tests may use.
-const testKit = ". client gate/gatetest haventest internal/blob internal/clock internal/crypt internal/disk internal/fipstest internal/secret journal keys seal store store/embedded store/memory store/storetest"
+const testKit = ". client gate/gatetest haventest internal/blob internal/clock internal/crypt internal/disk internal/fipstest internal/secret journal keys seal server store store/embedded store/memory store/storetest"
 
 // ciphers are encryption, key agreement, signatures and derivation. They are imported in
 // internal/crypt, so that whoever audits the cryptography has one package to read, and where

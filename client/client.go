@@ -47,7 +47,8 @@ type Config struct {
 	// Connections is how many idle ones are kept. Optional: zero means 256.
 	Connections int
 
-	// Random makes idempotency keys and jitter. Optional: nil means crypto/rand.
+	// Random makes idempotency keys, jitter and the salts of envelopes. It must be safe for several
+	// goroutines. Optional: nil means crypto/rand.
 	Random io.Reader
 	// Wrap puts something around the transport, such as tracing or a log of request ids. It sees
 	// the token of every try, and must not follow redirects. Optional.
