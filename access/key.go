@@ -92,8 +92,6 @@ const (
 	SecretID
 	SecretName
 	VersionStage
-
-	firstAbsent
 )
 
 // keyTable is every condition key that a policy may name, by Key.

@@ -41,7 +41,7 @@ key_id, version.`,
 			}
 			defer answer.Plaintext.Wipe()
 			if use.out != "" {
-				if err := writeFile(use.out, answer.Ciphertext); err != nil {
+				if err := a.writeBytes(use.out, answer.Ciphertext); err != nil {
 					return err
 				}
 			}

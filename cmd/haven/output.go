@@ -92,28 +92,13 @@ func isTerminal(stream any) bool {
 // writeBytes writes bytes that are not text to a new file or, without one, to stdout. A terminal
 // would interpret them.
 func (a *app) writeBytes(out string, b []byte) error {
-	if out != "" {
-		return writeFile(out, b)
-	}
-	if isTerminal(a.stdout) {
+	if out == "" && isTerminal(a.stdout) {
 		return errors.New("binary output does not go to a terminal: use --out FILE, a pipe, or --output json")
 	}
-	_, err := a.stdout.Write(b)
-	return err
-}
-
-// writeFile writes a file that only its owner may read. It replaces none: what is there may be the
-// only copy of something.
-func writeFile(name string, b []byte) error {
-	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, os.ErrExist) {
-		return fmt.Errorf("%s exists already: choose another name or remove it", name)
-	}
-	if err != nil {
+	return a.writeWhole(out, func(to io.Writer) error {
+		_, err := to.Write(b)
 		return err
-	}
-	_, err = file.Write(b)
-	return errors.Join(err, file.Close())
+	})
 }
 
 // readInput reads a file or, without one, stdin: limit bytes at most.
