@@ -384,7 +384,7 @@ func TestNoSleepNoSkip(t *testing.T) {
 			switch x, _ := sel.X.(*ast.Ident); {
 			case x != nil && s.names[x.Name] == "time" && sel.Sel.Name == "Sleep":
 				pkg = "time"
-			case strings.HasPrefix(sel.Sel.Name, "Skip") && x != nil && x.Obj != nil && len(x.Name) == 1:
+			case slices.Contains([]string{"Skip", "Skipf", "SkipNow"}, sel.Sel.Name) && x != nil && x.Obj != nil && len(x.Name) == 1:
 				pkg, name = "t", "Skip"
 			}
 			if pkg != "" && !listed.allow(s, pkg, name) {

@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/haven-health/haven/client"
+	"github.com/haven-health/haven/keys"
 )
 
 func (a *app) keyCreate() *cobra.Command {
@@ -15,9 +18,18 @@ func (a *app) keyCreate() *cobra.Command {
 	var days periods
 	c := &cobra.Command{
 		Use: "create", Short: "Create a key",
-		Long: "Create a key with its first version, for one purpose: different data, different keys.\n\n" + keyFields,
+		Long: `Create a key with its first version, for one purpose: different data, different keys. Its type says
+what it is for, its usage what it does, its spec of what material it is; the first is the default:
+
+` + kindsHelp() + `
+docs/algorithms.md says which to choose.
+
+` + keyFields,
 		Example: `  haven key create --type data --purpose "Patient data encryption" --alias alias/patients
-  haven key create --type data --purpose "Camp clinic exchange" --rotation-days 30 --tag site=camp-3`,
+  haven key create --type data --purpose "Camp clinic exchange" --rotation-days 30 --tag site=camp-3
+  haven key create --type signing --purpose "Discharge letters" --alias alias/discharge
+  haven key create --type signing --key-usage GENERATE_VERIFY_MAC --purpose "Requests between clinics"
+  haven key create --type transport --purpose "Records sent to camp 3" --alias alias/camp-3-inbox`,
 		Args: exactly(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			var err error
@@ -37,8 +49,9 @@ func (a *app) keyCreate() *cobra.Command {
 	}
 	flags := c.Flags()
 	flags.StringVar(&req.Purpose, "purpose", "", "what the key is for (required)")
-	flags.StringVar(&kind, "type", "", "master, which wraps other keys, or data (required)")
-	flags.StringVar(&req.Spec, "spec", "", "its algorithm; empty: the type's default")
+	flags.StringVar(&kind, "type", "", "master, which wraps other keys, data, signing or transport (required)")
+	flags.StringVar(&req.Spec, "spec", "", "its material, such as ECC_NIST_P256; empty: the default of its type and usage")
+	flags.StringVar(&req.KeyUsage, "key-usage", "", "what it does, such as SIGN_VERIFY; empty: the default of its type and spec")
 	flags.StringVar(&req.Alias, "alias", "", "a name for it, alias/`NAME`")
 	flags.StringVar(&req.Master, "master", "", "the master `KEY` that wraps it; empty: alias/haven-master")
 	flags.StringArrayVar(&tags, "tag", nil, "a tag, `NAME=VALUE`; repeat for more")
@@ -47,6 +60,31 @@ func (a *app) keyCreate() *cobra.Command {
 	flags.StringVar(&req.Owner, "owner", "", "who answers for it")
 	required(c, "purpose", "type")
 	return c
+}
+
+// kindsHelp lists the types with their usages and specs.
+func kindsHelp() string {
+	var b strings.Builder
+	var last keys.Kind
+	column := 0
+	for _, k := range keys.Kinds() {
+		word := ", " + string(k.Spec)
+		switch {
+		case k.Type != last.Type:
+			word = fmt.Sprintf("\n  %-9s  %-23s  %s", k.Type, k.Usage, k.Spec)
+		case k.Usage != last.Usage:
+			word = fmt.Sprintf("\n  %-9s  %-23s  %s", "", k.Usage, k.Spec)
+		case column+len(word) > 100:
+			word = fmt.Sprintf(",\n%38s%s", "", k.Spec)
+		}
+		if strings.Contains(word, "\n") {
+			column = 0
+		}
+		b.WriteString(word)
+		column += len(word)
+		last = k
+	}
+	return strings.TrimPrefix(b.String(), "\n") + "\n"
 }
 
 func required(c *cobra.Command, names ...string) {

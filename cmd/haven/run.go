@@ -126,7 +126,9 @@ func (a *app) root() *cobra.Command {
 	)
 	root.AddCommand(
 		a.dev(), a.demo(), a.init(), a.serve(),
-		a.key(), a.encrypt(), a.decrypt(), a.dataKey(), a.random(),
+		a.key(), a.encrypt(), a.decrypt(), a.reEncrypt(), a.dataKey(), a.random(),
+		a.sign(), a.verify(), a.mac(), a.verifyMAC(), a.publicKey(), a.agree(), a.encapsulate(), a.decapsulate(),
+		a.hpkeSeal(), a.hpkeOpen(),
 		a.status(), a.unseal(), a.seal(), a.clock(), a.fsck(), a.bench(), a.benchServer(), a.version(),
 	)
 	a.prepare(root)

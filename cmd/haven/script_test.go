@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"os"
@@ -30,7 +31,7 @@ func TestScript(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"ready": ready, "exits": exits, "json": fields, "keep": keep, "flip": flip,
+			"ready": ready, "exits": exits, "json": fields, "keep": keep, "flip": flip, "long": long, "digest": digest,
 		},
 	})
 }
@@ -126,6 +127,25 @@ func text(value any) string {
 		return err.Error()
 	}
 	return string(b)
+}
+
+// long FILE BYTES writes a file of so many bytes.
+func long(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: long FILE BYTES")
+	}
+	size, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), make([]byte, size), 0o600))
+}
+
+// digest FILE NEW writes the SHA-256 of a file to another.
+func digest(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: digest FILE NEW")
+	}
+	sum := sha256.Sum256([]byte(ts.ReadFile(args[0])))
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), sum[:], 0o600))
 }
 
 // flip FILE OFFSET changes a bit of a file.

@@ -48,6 +48,15 @@ type AlgorithmRow struct {
 	hash crypto.Hash // of what it signs, or its own; 0 when it takes the message as it is
 }
 
+// Digest returns the hash function whose digest the algorithm signs in place of the message: 0 when
+// it signs none.
+func (r *AlgorithmRow) Digest() crypto.Hash {
+	if !slices.Contains(r.Signs, Digest) {
+		return 0
+	}
+	return r.hash
+}
+
 // Approval says what FIPS 140-3 mode makes of something.
 type Approval uint8
 
