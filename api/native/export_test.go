@@ -1,10 +1,6 @@
 package native
 
-import (
-	"reflect"
-
-	"github.com/haven-health/haven/keys"
-)
+import "reflect"
 
 // What the tests look at from inside: the codecs by themselves, so that they can be held against
 // an ordinary decoder without a system behind them, and the one map of codes.
@@ -21,22 +17,22 @@ const (
 	MaxDepth   = maxDepth
 )
 
-// ReadEncrypt decodes a body of encrypt as its route does.
-func ReadEncrypt(body []byte) (req keys.EncryptRequest, err error) {
-	err = request(body, func(s *scanner, name string) { s.encryptRequest(&req, name) })
-	return req, err
-}
+// The readers of the hot operations' bodies, as their routes read.
+var (
+	ReadEncrypt   = reader((*scanner).encryptRequest)
+	ReadDecrypt   = reader((*scanner).decryptRequest)
+	ReadDataKey   = reader((*scanner).dataKeyRequest)
+	ReadSign      = reader((*scanner).signRequest)
+	ReadVerify    = reader((*scanner).verifyRequest)
+	ReadMAC       = reader((*scanner).macRequest)
+	ReadVerifyMAC = reader((*scanner).verifyMACRequest)
+)
 
-// ReadDecrypt decodes a body of decrypt as its route does.
-func ReadDecrypt(body []byte) (req keys.DecryptRequest, err error) {
-	err = request(body, func(s *scanner, name string) { s.decryptRequest(&req, name) })
-	return req, err
-}
-
-// ReadDataKey decodes a body of generate-data-key as its route does.
-func ReadDataKey(body []byte) (req keys.DataKeyRequest, err error) {
-	err = request(body, func(s *scanner, name string) { s.dataKeyRequest(&req, name) })
-	return req, err
+func reader[Req any](member func(*scanner, *Req, string)) func([]byte) (Req, error) {
+	return func(body []byte) (req Req, err error) {
+		err = request(body, func(s *scanner, name string) { member(s, &req, name) })
+		return req, err
+	}
 }
 
 // Requests returns what each route decodes, by operation.

@@ -94,7 +94,7 @@ func TestReadersAgree(t *testing.T) {
 		corpus = append(corpus, `{"items":[`+text+`]}`, `{"items":[{"op":"encrypt","context":`+text+`}]}`)
 	}
 	for _, body := range corpus {
-		for _, agree := range []func(*testing.T, []byte){agreeEncrypt, agreeDecrypt, agreeDataKey, agreeBatch} {
+		for _, agree := range []func(*testing.T, []byte){agreeEncrypt, agreeDecrypt, agreeDataKey, agreeBatch, agreeSign, agreeVerify, agreeMAC, agreeVerifyMAC} {
 			agree(t, []byte(body))
 		}
 	}
@@ -104,6 +104,39 @@ func FuzzEncrypt(f *testing.F) { seed(f); f.Fuzz(agreeEncrypt) }
 func FuzzDecrypt(f *testing.F) { seed(f); f.Fuzz(agreeDecrypt) }
 func FuzzDataKey(f *testing.F) { seed(f); f.Fuzz(agreeDataKey) }
 func FuzzBatch(f *testing.F)   { seed(f); f.Fuzz(agreeBatch) }
+
+func FuzzSign(f *testing.F)      { seed(f); f.Fuzz(agreeSign) }
+func FuzzVerify(f *testing.F)    { seed(f); f.Fuzz(agreeVerify) }
+func FuzzMAC(f *testing.F)       { seed(f); f.Fuzz(agreeMAC) }
+func FuzzVerifyMAC(f *testing.F) { seed(f); f.Fuzz(agreeVerifyMAC) }
+
+// What agrees of the operations without a context: own reader and reference, told as one type. An
+// empty message and none are not the same.
+var (
+	agreeSign = agreement(native.ReadSign, func(r keys.SignRequest) native.SignBody {
+		return native.SignBody{Key: r.Key, Message: r.Message, Digest: r.Digest, ExternalMu: r.ExternalMu, Algorithm: string(r.Algorithm)}
+	})
+	agreeVerify = agreement(native.ReadVerify, func(r keys.VerifyRequest) native.VerifyBody {
+		return native.VerifyBody{Key: r.Key, Message: r.Message, Digest: r.Digest, ExternalMu: r.ExternalMu, Signature: r.Signature, Algorithm: string(r.Algorithm)}
+	})
+	agreeMAC = agreement(native.ReadMAC, func(r keys.MACRequest) native.MACBody {
+		return native.MACBody{Key: r.Key, Message: r.Message, Algorithm: string(r.Algorithm)}
+	})
+	agreeVerifyMAC = agreement(native.ReadVerifyMAC, func(r keys.VerifyMACRequest) native.VerifyMACBody {
+		return native.VerifyMACBody{Key: r.Key, Message: r.Message, MAC: r.MAC, Algorithm: string(r.Algorithm)}
+	})
+)
+
+func agreement[Own, Body any](read func([]byte) (Own, error), told func(Own) Body) func(*testing.T, []byte) {
+	return func(t *testing.T, body []byte) {
+		own, ownErr := read(body)
+		var ref Body
+		err := json.Unmarshal(body, &ref, reference)
+		if same(t, body, ownErr, err) && !reflect.DeepEqual(told(own), ref) {
+			t.Fatalf("%q: %+v and %+v", body, own, ref)
+		}
+	}
+}
 
 func agreeEncrypt(t *testing.T, body []byte) {
 	own, ownErr := native.ReadEncrypt(body)
@@ -117,7 +150,7 @@ func agreeEncrypt(t *testing.T, body []byte) {
 
 func sameEncrypt(t *testing.T, own keys.EncryptRequest, ref native.EncryptBody, context blob.Context) {
 	t.Helper()
-	if own.Key != ref.Key || !bytes.Equal(own.Plaintext, ref.Plaintext) {
+	if own.Key != ref.Key || !bytes.Equal(own.Plaintext, ref.Plaintext) || string(own.Algorithm) != ref.Algorithm {
 		t.Fatalf("%+v and %+v", own, ref)
 	}
 	sameContext(t, own.Context, context)
@@ -135,7 +168,7 @@ func agreeDecrypt(t *testing.T, body []byte) {
 
 func sameDecrypt(t *testing.T, own keys.DecryptRequest, ref native.DecryptBody, context blob.Context) {
 	t.Helper()
-	if own.Key != ref.Key || !bytes.Equal(own.Ciphertext, ref.Ciphertext) {
+	if own.Key != ref.Key || !bytes.Equal(own.Ciphertext, ref.Ciphertext) || string(own.Algorithm) != ref.Algorithm {
 		t.Fatalf("%+v and %+v", own, ref)
 	}
 	sameContext(t, own.Context, context)
@@ -369,6 +402,7 @@ func bodies() (out []string) {
 		`"bytes":32`, `"bytes":-0`, `"bytes":2147483647`, `"bytes":2147483648`, `"bytes":1.0`, `"plaintext":false`,
 		`"plaintext":""`, `"plaintext":"QR=="`, `"plaintext":"QQ"`, `"plaintext":"Q\nQ=="`, `"plaintext":"QQ==\r\n"`, `"plaintext":"QQ\u003d="`,
 		`"ciphertext":"-_8="`, `"key":null`, `"key":"\ud800"`, "\"key\":\"\xff\"", "\"key\":\"\\n\xff\"", `"op":"encrypt"`, `"x":[[[[[[[[[1]]]]]]]]]`,
+		`"algorithm":"ECDSA_SHA_256"`, `"algorithm":"\u0045"`, `"message":""`, `"digest":"QR=="`, `"external_mu":"QQ=="`, `"signature":"Q\nQ=="`, `"mac":[81]`,
 	}
 	for _, member := range members {
 		out = append(out, "{"+member+"}")
@@ -380,6 +414,12 @@ func bodies() (out []string) {
 			if i%3 == len(out)%3 { // some with each
 				out = append(out, with(members[i])(fair[op]), `{"items":[{"op":"`+op+`",`+members[i]+`}]}`)
 			}
+		}
+	}
+	for _, op := range []string{"sign", "verify", "generate-mac", "verify-mac"} {
+		out = append(out, fair[op])
+		for _, member := range members {
+			out = append(out, with(member)(fair[op]))
 		}
 	}
 	return append(out, fair["batch"], "{}", "null", "")
