@@ -79,7 +79,7 @@ func (a *app) dataKeyPair(ctx context.Context, req client.GenerateDataKeyPairReq
 	}
 	defer answer.PrivateKeyPlaintext.Wipe()
 	if out != "" {
-		if err := writeFile(out, answer.PrivateKeyCiphertext); err != nil {
+		if err := a.writeBytes(out, answer.PrivateKeyCiphertext); err != nil {
 			return err
 		}
 	}

@@ -31,7 +31,7 @@ Fields of --output json: shared_secret (base64), ciphertext (base64), algorithm,
 			}
 			defer answer.SharedSecret.Wipe()
 			if out != "" {
-				if err := writeFile(out, answer.Ciphertext); err != nil {
+				if err := a.writeBytes(out, answer.Ciphertext); err != nil {
 					return err
 				}
 			}
