@@ -58,7 +58,7 @@ func newBouncyCastle(t *testing.T) *bouncyCastle {
 	if err != nil {
 		absent(t, err)
 	}
-	// Without the property its Ed25519 keys are version 2 of PKCS #8 (RFC 5958), which is not imported.
+	// Without the property its Ed25519 keys are version 2 of PKCS #8 (RFC 5958); wrapping tests both.
 	cmd := exec.Command(java, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
 		"-Dorg.bouncycastle.pkcs8.v1_info_only=true", "-cp", jar, filepath.Join(folder, "Peer.java"))
 	in, err := cmd.StdinPipe()
@@ -317,6 +317,12 @@ func (b *bouncyCastle) imports() {
 			public := pair[1][len(pair[1])-32:]
 			key = bytes.Join([][]byte{{0x30, 0x51, 2, 1, 1}, key[5:], {0x81, 0x21, 0}, public}, nil)
 			b.get("sign", generates[s], key, kek)
+			m, err := k.UnwrapMaterial(a, s, must(k.Public().WrapMaterial(rand.Reader, a, newSecret(key)))(b.t))
+			if err == nil {
+				err = publicIs(s, m, pair[1])
+			}
+			b.here(s, a, err)
+			key[len(key)-1] ^= 1 // a public key that is another's
 			_, err = k.UnwrapMaterial(a, s, must(k.Public().WrapMaterial(rand.Reader, a, newSecret(key)))(b.t))
 			b.refused(s, a, err)
 		}

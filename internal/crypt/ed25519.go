@@ -23,7 +23,15 @@ func (ed25519Family) generate(random io.Reader) ([]byte, error) {
 
 func (ed25519Family) parse(material []byte) (privateKey, []byte, bool) {
 	k, encoding, ok := parsePKCS8[ed25519.PrivateKey](material)
-	return ed25519Private(k), encoding, ok && bytes.Equal(encoding, material)
+	return ed25519Private(k), encoding, ok && (bytes.Equal(encoding, material) || bytes.Equal(withPublicKey(k, encoding), material))
+}
+
+// withPublicKey is version 2 of PKCS #8 (RFC 5958), which has the public key too: what Java's
+// programs write by default.
+func withPublicKey(k ed25519.PrivateKey, encoding []byte) []byte {
+	b := append([]byte{0x30, 0x51, 0x02, 0x01, 0x01}, encoding[5:]...) // SEQUENCE, version 1: they count from 0
+	b = append(b, 0x81, 0x21, 0x00)                                    // [1] BIT STRING
+	return append(b, k[ed25519.SeedSize:]...)
 }
 
 func (ed25519Family) parsePublic(encoded []byte) (publicKey, bool) {
