@@ -176,6 +176,9 @@ func assemble(ctx context.Context, l *Locked, roots *roots, integrity secret.Byt
 	}
 	s.gate = gate.New(gate.Config{
 		View: s.view, Random: l.cfg.Random, Authenticator: auth, Resolver: s.ring,
+		Advance: func(ctx context.Context, c *gate.Call, key gate.ID, why lifecycle.Reason) error {
+			return s.manager.Advance(ctx, c, key, why)
+		},
 		Authorize: access.Decide, Log: l.cfg.Log, Failed: l.cfg.Failed,
 	})
 	s.manager = keys.NewManager(s.gate, s.ring, l.cfg.Random, *l.cfg.Defaults)

@@ -2,6 +2,7 @@ package haven
 
 import (
 	"context"
+	"time"
 
 	"github.com/haven-health/haven/gate"
 	"github.com/haven-health/haven/keys"
@@ -73,9 +74,20 @@ func (k KeyManager) EnableKey(ctx context.Context, key string) (*keys.Key, error
 	return call(ctx, k, gate.EnableKey, keys.KeyRequest{Key: key}, (*keys.Manager).EnableKey)
 }
 
-// DisableKey suspends a key.
+// DisableKey suspends a key until it is enabled.
 func (k KeyManager) DisableKey(ctx context.Context, key string) (*keys.Key, error) {
-	return call(ctx, k, gate.DisableKey, keys.KeyRequest{Key: key}, (*keys.Manager).DisableKey)
+	return call(ctx, k, gate.DisableKey, keys.DisableRequest{Key: key}, (*keys.Manager).DisableKey)
+}
+
+// DisableKeyFor suspends a key for whole seconds, at most keys.MaxSpan; then it can be used again.
+// 0 is until it is enabled.
+func (k KeyManager) DisableKeyFor(ctx context.Context, key string, d time.Duration) (*keys.Key, error) {
+	return call(ctx, k, gate.DisableKey, keys.DisableRequest{Key: key, For: keys.Span(d)}, (*keys.Manager).DisableKey)
+}
+
+// RestoreVersion brings an expired version, named KEY@N, back before its deletion date: it decrypts.
+func (k KeyManager) RestoreVersion(ctx context.Context, version string) (*keys.Key, error) {
+	return call(ctx, k, gate.RestoreVersion, keys.KeyRequest{Key: version}, (*keys.Manager).RestoreVersion)
 }
 
 // DeprecateVersion lets an old version, named KEY@N, decrypt only.

@@ -65,6 +65,12 @@ func TestWire(t *testing.T) {
 			func(ctx context.Context, c *client.Client) (any, error) { return c.EnableKey(ctx, "k") }, keyWant()},
 		{"disable-key", `{"key":"k"}`, keyDocument, true,
 			func(ctx context.Context, c *client.Client) (any, error) { return c.DisableKey(ctx, "k") }, keyWant()},
+		{"disable-key", `{"key":"k","for":"5400s"}`, keyDocument, true,
+			func(ctx context.Context, c *client.Client) (any, error) {
+				return c.DisableKeyFor(ctx, "k", 90*time.Minute)
+			}, keyWant()},
+		{"restore-version", `{"key":"k@1"}`, keyDocument, true,
+			func(ctx context.Context, c *client.Client) (any, error) { return c.RestoreVersion(ctx, "k@1") }, keyWant()},
 		{"deprecate-version", `{"key":"k@1"}`, keyDocument, true,
 			func(ctx context.Context, c *client.Client) (any, error) { return c.DeprecateVersion(ctx, "k@1") }, keyWant()},
 		{"mark-compromised", `{"key":"k@1","reason":"lost","new_primary":false}`, keyDocument, true,

@@ -1,6 +1,10 @@
 package client
 
-import "context"
+import (
+	"context"
+	"strconv"
+	"time"
+)
 
 // RotateKey makes a new version the primary; the one before stays valid for its grace period.
 // With @N it rotates only if N is still the primary, and answers Conflict otherwise.
@@ -13,10 +17,31 @@ func (c *Client) EnableKey(ctx context.Context, key string) (*Key, error) {
 	return call[keyRequest, Key](ctx, c, operation{"enable-key", true}, keyRequest{key})
 }
 
-// DisableKey suspends a key, reversibly. When it has returned, no use of the key that begins
+type disableRequest struct {
+	Key string `json:"key"`
+	For string `json:"for,omitzero"`
+}
+
+// DisableKey suspends a key until it is enabled. When it has returned, no use of the key that begins
 // afterwards succeeds.
 func (c *Client) DisableKey(ctx context.Context, key string) (*Key, error) {
 	return call[keyRequest, Key](ctx, c, operation{"disable-key", true}, keyRequest{key})
+}
+
+// DisableKeyFor suspends a key at once, for a time of whole seconds, at most 30 days; then it can be
+// used again. A suspension that stands is never shortened: enable the key first.
+func (c *Client) DisableKeyFor(ctx context.Context, key string, d time.Duration) (*Key, error) {
+	text := strconv.FormatInt(int64(d/time.Second), 10) + "s"
+	if d%time.Second != 0 {
+		text = d.String() // which the server refuses, saying what it takes
+	}
+	return call[disableRequest, Key](ctx, c, operation{"disable-key", true}, disableRequest{key, text})
+}
+
+// RestoreVersion brings an expired version, named with @N, back before its deletion date: it decrypts
+// again, and its lifetime no longer ends.
+func (c *Client) RestoreVersion(ctx context.Context, version string) (*Key, error) {
+	return call[keyRequest, Key](ctx, c, operation{"restore-version", true}, keyRequest{version})
 }
 
 // DeprecateVersion lets a version, named with @N and not the primary, decrypt only.

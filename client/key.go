@@ -62,6 +62,7 @@ type Key struct {
 	ExpiresAt      time.Time `json:"expires_at,omitzero"`       // zero: does not expire
 	NextRotationAt time.Time `json:"next_rotation_at,omitzero"` // zero: none planned
 	DeletionDate   time.Time `json:"deletion_date,omitzero"`    // zero: none planned
+	DisabledUntil  time.Time `json:"disabled_until,omitzero"`   // zero: not disabled, or until it is enabled
 	LastUsedAt     time.Time `json:"last_used_at,omitzero"`
 	UseCount       uint64    `json:"use_count,omitzero"`
 

@@ -92,7 +92,10 @@ type Target struct {
 // that tells what happened, to which key, and what to do, or lifecycle.ErrUntrusted.
 func (t *Target) Check(use lifecycle.Use, now time.Time) error {
 	if t.Master != nil {
+		_, resumes := lifecycle.AdvanceKey(*t.Master, now)
 		switch {
+		case resumes:
+			return Refused(t.Wrapping, &lifecycle.Refusal{Reason: lifecycle.ReasonResumeFirst})
 		case t.Master.Status() != lifecycle.Enabled:
 			return &Error{Code: InvalidState, Key: t.Key, Reason: "master_" + reasonOf(t.Master),
 				Detail: fmt.Sprintf("key %s cannot be used while its master key %s is %s", t.Key, t.Wrapping, t.Master.Status())}
@@ -150,10 +153,6 @@ type Request struct {
 	Replay func(answer []byte) error
 	// Context is the encoded encryption context.
 	Context []byte
-	// RotateFirst rotates the key when the use met a primary at the end of its cryptoperiod, as a
-	// recorded operation of its own within the call; then the use runs again. nil: such a use is
-	// refused.
-	RotateFirst func(context.Context, *Call, ID) error
 	// Reason is the caller's reason; Parameters are the operation's own, "name=value;…": for the
 	// record. Neither holds personal data or secrets.
 	Reason     string

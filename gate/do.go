@@ -18,16 +18,20 @@ var errMoved = errors.New("gate: moved")
 // more than once and must have no effect of its own.
 type Function func(Approved) (Outcome, error)
 
+// maxAdvances is how many transitions one operation waits for: the key and the key that wraps it
+// may each have been disabled for a time, and be at the end of a cryptoperiod.
+const maxAdvances = 4
+
 // Do resolves, authorizes, checks the state, runs fn, and makes record and changes durable; when
 // it returns nil they are, and the answer may leave. An error it returns is the *Error to answer;
 // its record is durable too, unless the error matches Unavailable or NoSpace.
 func (g *Gate) Do(ctx context.Context, c *Call, req Request, fn Function) error {
-	rotated := false
+	advanced := 0
 	for attempt := 0; ; attempt++ {
 		e, answer := g.stage(ctx, c, &req, fn)
-		if key, due := rotationDue(answer); due && !rotated && req.RotateFirst != nil {
-			rotated = true
-			if err := req.RotateFirst(ctx, c, key); err == nil || c.op.Restricts { // taking a right away waits for nothing
+		if key, why, due := waits(answer); due && advanced < maxAdvances {
+			advanced++
+			if err := g.advance(ctx, c, key, why); err == nil || c.op.Restricts { // taking a right away waits for nothing
 				attempt--
 				answer = g.authenticate(ctx, c)
 				if answer == nil {
@@ -75,7 +79,7 @@ func (g *Gate) DoAll(ctx context.Context, work []Work) []error {
 		w := &work[i]
 		e, answer := g.stage(ctx, w.Call, &w.Request, w.Do)
 		answers[i] = answer
-		if _, due := rotationDue(answer); due && w.Request.RotateFirst != nil {
+		if _, _, due := waits(answer); due {
 			answers[i] = g.Do(ctx, w.Call, w.Request, w.Do)
 		} else if e != nil {
 			entries, staged = append(entries, e), append(staged, i)
@@ -115,15 +119,18 @@ func (g *Gate) again(ctx context.Context, c *Call, attempt int) error {
 	return g.authenticate(ctx, c)
 }
 
-func rotationDue(err error) (ID, bool) {
+// waits tells whether an operation was refused only because a transition that a deadline brought is
+// not recorded yet, and of which key.
+func waits(err error) (key ID, why lifecycle.Reason, due bool) {
 	if err == nil {
-		return ID{}, false
+		return ID{}, "", false
 	}
 	var e *Error
-	if errors.As(err, &e) && e.Reason == string(lifecycle.ReasonRotateFirst) {
-		return e.Key, true
+	if !errors.As(err, &e) {
+		return ID{}, "", false
 	}
-	return ID{}, false
+	why = lifecycle.Reason(e.Reason)
+	return e.Key, why, why == lifecycle.ReasonRotateFirst || why == lifecycle.ReasonResumeFirst
 }
 
 // stage is one way through the gate up to the batch: it returns the operation's entry and its

@@ -10,6 +10,7 @@ import (
 	"github.com/haven-health/haven/gate/gatetest"
 	"github.com/haven-health/haven/internal/secret"
 	"github.com/haven-health/haven/keys"
+	"github.com/haven-health/haven/lifecycle"
 	"github.com/haven-health/haven/store"
 	"github.com/haven-health/haven/store/memory"
 )
@@ -108,3 +109,15 @@ func (f *fixture) elsewhere(change gate.Change) {
 
 // token is a bearer token of a test's making.
 func token(text string) secret.Bytes { return secret.New([]byte(text)) }
+
+// expire gives the fixture a key whose first version is at the end of its life.
+func (f *fixture) expire() {
+	f.Helper()
+	k, err := f.KeyManager().CreateKey(background, keys.CreateRequest{Purpose: "Short-lived", Type: keys.Data, LifetimeDays: 1})
+	f.must(err)
+	_, err = f.KeyManager().RotateKey(background, k.ID)
+	f.must(err)
+	f.key = k.ID
+	f.id, _ = gate.ParseID(k.ID)
+	f.Clock.Advance(lifecycle.Day)
+}

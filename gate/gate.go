@@ -27,6 +27,7 @@ import (
 	"github.com/haven-health/haven/access"
 	"github.com/haven-health/haven/internal/clock"
 	"github.com/haven-health/haven/journal"
+	"github.com/haven-health/haven/lifecycle"
 	"github.com/haven-health/haven/store"
 )
 
@@ -90,6 +91,10 @@ type Config struct {
 	Random        io.Reader
 	Authenticator Authenticator
 	Resolver      Resolver
+	// Advance makes the transition of a key that a deadline brought and an operation waits for
+	// (lifecycle.ReasonRotateFirst, lifecycle.ReasonResumeFirst), as a recorded operation of its
+	// own within the call; then the operation runs again.
+	Advance func(ctx context.Context, c *Call, key ID, why lifecycle.Reason) error
 	// Authorize decides; it must be pure: access.Decide, or another evaluator.
 	Authorize func(*access.Request) access.Decision
 	// Log is for causes that no answer may tell; nil discards them.
@@ -105,6 +110,7 @@ type Gate struct {
 	random    io.Reader
 	auth      Authenticator
 	resolver  Resolver
+	advance   func(context.Context, *Call, ID, lifecycle.Reason) error
 	authorize func(*access.Request) access.Decision
 	actions   map[string]access.Action // by the name that the table has
 	log       *slog.Logger
@@ -133,7 +139,7 @@ type Counters struct {
 func New(cfg Config) *Gate {
 	g := &Gate{
 		view: cfg.View, random: cfg.Random, auth: cfg.Authenticator, resolver: cfg.Resolver,
-		authorize: cfg.Authorize, log: cfg.Log, actions: map[string]access.Action{},
+		advance: cfg.Advance, authorize: cfg.Authorize, log: cfg.Log, actions: map[string]access.Action{},
 	}
 	for _, op := range Operations() {
 		for _, row := range []*Operation{op, op.of(1)} {
@@ -238,15 +244,15 @@ func (c *Call) Item(op *Operation, i int) *Call {
 	return item
 }
 
-// Own returns a call for work that Haven begins by itself within this one, in the caller's name.
-func (c *Call) Own(op *Operation, now time.Time, random io.Reader) (*Call, error) {
-	own, err := newCall(op, c.proof, now, random)
+// Own begins work that Haven does by itself within a call, in the caller's name. It notes the epoch
+// and authenticates anew: what the call read may be older than what the work rests on.
+func (g *Gate) Own(ctx context.Context, c *Call, op *Operation) (*Call, error) {
+	own, err := newCall(op, c.proof, g.view.Now(), g.random)
 	if err != nil {
 		return nil, err
 	}
 	own.principal, own.system = c.principal, true
-	own.reading.follow(&c.reading)
-	return own, nil
+	return own, g.authenticate(ctx, own)
 }
 
 // Refuse records that an authenticated call was not understood, or was over a limit, and returns

@@ -89,7 +89,7 @@ func TestIdempotencyScope(t *testing.T) {
 	if err := c.Idempotent("k", [32]byte{9}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.Manager().DisableKey(background, c, keys.KeyRequest{Key: first.ID}); err != nil {
+	if _, err := w.Manager().DisableKey(background, c, keys.DisableRequest{Key: first.ID}); err != nil {
 		t.Errorf("another operation was answered %v", err)
 	}
 }

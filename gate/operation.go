@@ -66,6 +66,8 @@ var (
 	UntagKey            = &Operation{Number: 18, Name: "untag-key", Event: "UntagResource", Permission: "kms:UntagResource", Mutates: true, BodyLimit: useBody, Summary: "take tags from a key"}
 	GetActiveKey        = &Operation{Number: 19, Name: "get-active-key", Event: "DescribeKey", Permission: "kms:DescribeKey", Reads: true, BodyLimit: smallBody, Summary: "show the newest key in force of a type and purpose"}
 
+	RestoreVersion = &Operation{Number: 40, Name: "restore-version", Event: "RestoreVersion", Permission: "haven:RestoreVersion", Mutates: true, BodyLimit: smallBody, Summary: "bring an expired version back, before its deletion date: it decrypts again"}
+
 	Encrypt         = &Operation{Number: 20, Name: "encrypt", Event: "Encrypt", Permission: "kms:Encrypt", Use: lifecycle.Protect, BodyLimit: useBody, Summary: "encrypt up to 4 KiB"}
 	Decrypt         = &Operation{Number: 21, Name: "decrypt", Event: "Decrypt", Permission: "kms:Decrypt", Use: lifecycle.Process, BodyLimit: useBody, Summary: "decrypt what encrypt or generate-data-key made"}
 	GenerateDataKey = &Operation{Number: 22, Name: "generate-data-key", Event: "GenerateDataKey", Permission: "kms:GenerateDataKey", Use: lifecycle.Protect, BodyLimit: useBody, Summary: "make a data key, plain and encrypted"}
@@ -96,6 +98,7 @@ var (
 	Shutdown        = &Operation{Number: 68, Name: "shutdown", Event: "Shutdown", Permission: "haven:Shutdown", Mutates: true, Internal: true, Summary: "end serving, and pin the journal's end in the store"}
 	Pin             = &Operation{Number: 69, Name: "pin", Event: "Pin", Permission: "haven:Pin", Mutates: true, Internal: true, Summary: "pin the journal's end in the store, so that records cut off it are missed"}
 	Unanswered      = &Operation{Number: 70, Name: "unanswered", Event: "Unanswered", Internal: true, Summary: "the count of operations that the store did not take, recorded first when it takes one again"}
+	Resume          = &Operation{Number: 73, Name: "resume", Event: "ResumeKey", Permission: "haven:Resume", Mutates: true, Internal: true, Summary: "let a key that was disabled for a time be used again, before the use that met it"}
 	Unrecognized    = &Operation{Number: 67, Name: "unauthenticated", Event: "Unauthenticated", Internal: true, Summary: "a sample of calls that proved nobody or were over their rate, with their exact count"}
 )
 
@@ -104,10 +107,10 @@ func Operations() []*Operation {
 	return []*Operation{
 		CreateKey, DescribeKey, ListKeys, ListKeyVersions, UpdateKey, RotateKey, EnableKey, DisableKey,
 		DeprecateVersion, MarkCompromised, ScheduleKeyDeletion, CancelKeyDeletion,
-		CreateAlias, UpdateAlias, DeleteAlias, ListAliases, TagKey, UntagKey, GetActiveKey,
+		CreateAlias, UpdateAlias, DeleteAlias, ListAliases, TagKey, UntagKey, GetActiveKey, RestoreVersion,
 		Encrypt, Decrypt, GenerateDataKey, GenerateRandom, Batch, Sign, Verify, GenerateMAC, VerifyMAC, GetPublicKey,
 		DeriveSharedSecret, Encapsulate, Decapsulate, HPKESeal, HPKEOpen, ReEncrypt, GenerateDataKeyPair,
-		Initialize, Start, RotateSeal, MigrateSeal, AcceptClock, RotateBeforeUse, Shutdown, Pin, Unanswered, Unrecognized,
+		Initialize, Start, RotateSeal, MigrateSeal, AcceptClock, RotateBeforeUse, Shutdown, Pin, Unanswered, Unrecognized, Resume,
 	}
 }
 

@@ -67,6 +67,7 @@ var advice = map[lifecycle.Reason]string{
 	lifecycle.ReasonCompromised:        "is compromised: it is revoked for good; a recovery can rescue what it protected",
 	lifecycle.ReasonDestroyed:          "is destroyed",
 	lifecycle.ReasonRotateFirst:        "is at the end of its cryptoperiod; rotate the key",
+	lifecycle.ReasonResumeFirst:        "was disabled until now; enable-key lets it be used again",
 	lifecycle.ReasonActive:             "is active; rotate the key first",
 	lifecycle.ReasonPrimary:            "is the primary; rotate the key first",
 	lifecycle.ReasonNotPendingDeletion: "is not pending deletion",

@@ -176,7 +176,7 @@ func (r *race) run(c *gate.Call, a asked) error {
 	case "rotate":
 		_, err = m.RotateKey(background, c, keys.RotateRequest{Key: id})
 	case "disable":
-		_, err = m.DisableKey(background, c, keys.KeyRequest{Key: id})
+		_, err = m.DisableKey(background, c, keys.DisableRequest{Key: id})
 	case "enable":
 		_, err = m.EnableKey(background, c, keys.KeyRequest{Key: id})
 	case "compromise":

@@ -5,7 +5,9 @@ import (
 	"crypto/subtle"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"sync"
+	"time"
 
 	"github.com/haven-health/haven/store"
 )
@@ -24,16 +26,38 @@ const (
 // Stop is an entry of the stops chain: it takes a right away, or gives one back. Compromised and
 // destroyed are never given back.
 type Stop struct {
-	Ref     store.Ref
-	What    What
+	Ref  store.Ref
+	What What
+	// Through is, of Compromised, the last version it stops; of Disabled, the moment, in seconds
+	// since 1970 UTC, from which the entry that lifts it may be written without anybody asking
+	// for it: see [StopUntil]. 0: only somebody lifts it.
 	Through uint32
 	Lift    bool
 }
 
+// StopUntil is what [Stop.Through] says of a suspension that ends at t; the zero time is never. The
+// moment must be a whole second, before the year 2106; ok is false for another.
+func StopUntil(t time.Time) (through uint32, ok bool) {
+	if t.IsZero() {
+		return 0, true
+	}
+	s := t.Unix()
+	return uint32(s), s > 0 && s <= math.MaxUint32 && t.Nanosecond() == 0
+}
+
+// Until is when a suspension ends, the zero time if it does not.
+func (s Stopped) Until() time.Time {
+	if s.DisabledUntil == 0 {
+		return time.Time{}
+	}
+	return time.Unix(int64(s.DisabledUntil), 0).UTC()
+}
+
 // Stopped is what the chain says of one item. It overrides the item itself: an item rolled back to
-// a time before its stop is stopped all the same.
+// a time before its stop is stopped all the same, and as long.
 type Stopped struct {
 	Disabled           bool
+	DisabledUntil      uint32 // see Stop.Through
 	PendingDeletion    bool
 	CompromisedThrough uint32 // of a key
 	Compromised        bool   // of a version
@@ -144,7 +168,10 @@ func (s *stops) apply(stop *Stop) (undo func()) {
 	now := before
 	switch stop.What {
 	case Disabled:
-		now.Disabled = !stop.Lift
+		now.Disabled, now.DisabledUntil = !stop.Lift, 0
+		if !stop.Lift {
+			now.DisabledUntil = stop.Through
+		}
 	case PendingDeletion:
 		now.PendingDeletion = !stop.Lift
 	case Compromised:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"testing"
+	"time"
 
 	"github.com/haven-health/haven/gate"
 	"github.com/haven-health/haven/keys"
@@ -117,8 +118,14 @@ func managementRows() map[string]row {
 			},
 			fails: gate.Conflict, names: ofKey(3, true),
 		},
-		"enable-key":        managed(0, false, "", (*keys.Manager).EnableKey),
-		"disable-key":       managed(0, false, "", (*keys.Manager).DisableKey),
+		"enable-key": managed(0, false, "", (*keys.Manager).EnableKey),
+		"disable-key": {
+			run: func(f *fixture, c *gate.Call, fail bool) error {
+				_, err := f.Manager().DisableKey(background, c, keys.DisableRequest{Key: pick(fail, absent, f.key), For: keys.Span(time.Hour)})
+				return err
+			},
+			fails: gate.NotFound, names: ofKey(0, false),
+		},
 		"deprecate-version": managed(1, true, "@1", (*keys.Manager).DeprecateVersion),
 		"mark-compromised": {
 			run: func(f *fixture, c *gate.Call, fail bool) error {
@@ -139,6 +146,7 @@ func managementRows() map[string]row {
 			_, err := f.KeyManager().ScheduleKeyDeletion(background, keys.ScheduleDeletionRequest{Key: f.key, Days: 7})
 			f.must(err)
 		}),
+		"restore-version": managed(1, true, "@1", (*keys.Manager).RestoreVersion).after((*fixture).expire),
 	}
 }
 

@@ -23,10 +23,10 @@ func (m *Manager) MarkCompromised(ctx context.Context, c *gate.Call, req Comprom
 	if req.Reason == "" {
 		return nil, m.gate.Refuse(ctx, c, gate.Errorf(gate.InvalidRequest, "reason is required: it stands in the record"))
 	}
-	rotateMaster := true // once
+	asked := map[string]bool{}
 	return m.manage(ctx, c, req.Key, req.Reason, func(e *edit) error {
 		if e.named != 0 {
-			return e.compromiseVersion(req.NewPrimary == nil || *req.NewPrimary, &rotateMaster)
+			return e.compromiseVersion(req.NewPrimary == nil || *req.NewPrimary, asked)
 		}
 		if req.NewPrimary != nil {
 			return gate.Errorf(gate.InvalidRequest, "new_primary goes with KEY@N; a key compromised as a whole has no primary until it is rotated")
@@ -45,14 +45,24 @@ func (e *edit) compromiseKey() error {
 	return nil
 }
 
-// compromiseVersion marks a version. Where the master key has to be rotated before it can wrap a
-// new primary, the refusal that asks for that is returned once, as rotateMaster says.
-func (e *edit) compromiseVersion(replace bool, rotateMaster *bool) error {
+// advances tells whether a refusal asks for a transition that the gate has made.
+func advances(e *gate.Error) bool {
+	return e.Reason == string(lifecycle.ReasonRotateFirst) || e.Reason == string(lifecycle.ReasonResumeFirst)
+}
+
+// compromiseVersion marks a version. Where the key, or the master key that is to wrap its new
+// primary, has to be advanced first, the refusal that asks for that is returned, for each once:
+// asked remembers which.
+func (e *edit) compromiseVersion(replace bool, asked map[string]bool) error {
 	v, err := e.version(e.named)
 	if err != nil {
 		return err
 	}
 	before := e.body
+	if _, due := lifecycle.AdvanceKey(before.Life, e.now); due && replace && e.named == before.Life.Primary && !asked["key"] {
+		asked["key"] = true
+		return e.refused(&lifecycle.Refusal{Reason: lifecycle.ReasonResumeFirst})
+	}
 	moved, err := lifecycle.CompromiseVersion(before.Life, v.body.Life, replace, e.now)
 	if err != nil {
 		return e.refused(err)
@@ -62,8 +72,8 @@ func (e *edit) compromiseVersion(replace bool, rotateMaster *bool) error {
 		// That no new primary can be made, its master being stopped say, never hinders the mark.
 		err := e.addVersion(moved.New)
 		var refused *gate.Error
-		if *rotateMaster && errors.As(err, &refused) && refused.Reason == string(lifecycle.ReasonRotateFirst) {
-			*rotateMaster = false
+		if errors.As(err, &refused) && advances(refused) && !asked[refused.Reason] {
+			asked[refused.Reason] = true
 			return err
 		}
 		if errors.Is(err, gate.InvalidState) {

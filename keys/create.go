@@ -39,7 +39,7 @@ func (m *Manager) CreateKey(ctx context.Context, c *gate.Call, req CreateRequest
 	var out Key
 	var made fresh
 	defer made.destroy()
-	err = m.gate.Do(ctx, c, gate.Request{Replay: replay(&out), RotateFirst: m.rotate}, func(a gate.Approved) (gate.Outcome, error) {
+	err = m.gate.Do(ctx, c, gate.Request{Replay: replay(&out)}, func(a gate.Approved) (gate.Outcome, error) {
 		var master gate.ID
 		if kind.Type != Master {
 			var err error

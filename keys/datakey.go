@@ -43,7 +43,7 @@ func (m *Manager) dataKey(ctx context.Context, req *DataKeyRequest, out *DataKey
 	}
 	r := gate.Request{
 		References: []gate.Reference{{Text: req.Key}}, Context: recorded(req.Context),
-		Parameters: "bytes=" + strconv.Itoa(size), RotateFirst: m.rotate,
+		Parameters: "bytes=" + strconv.Itoa(size),
 	}
 	return r, func(a gate.Approved) (gate.Outcome, error) {
 		key, err := m.randomBytes(size)

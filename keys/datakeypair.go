@@ -40,7 +40,7 @@ func (m *Manager) GenerateDataKeyPair(ctx context.Context, c *gate.Call, req Dat
 	var out DataKeyPairAnswer
 	r := gate.Request{
 		References: []gate.Reference{{Text: req.Key}}, Context: recorded(req.Context),
-		Parameters: "spec=" + string(req.Spec), RotateFirst: m.rotate,
+		Parameters: "spec=" + string(req.Spec),
 	}
 	err := m.gate.Do(ctx, c, r, func(a gate.Approved) (gate.Outcome, error) {
 		if err := made.make(pair, m.random); err != nil {

@@ -27,7 +27,7 @@ type EncapsulateAnswer struct {
 // Encapsulate makes a secret and encapsulates it to the key's primary, or to the version named.
 func (m *Manager) Encapsulate(ctx context.Context, c *gate.Call, req EncapsulateRequest) (*EncapsulateAnswer, error) {
 	var out EncapsulateAnswer
-	r := gate.Request{References: []gate.Reference{{Text: req.Key}}, RotateFirst: m.rotate}
+	r := gate.Request{References: []gate.Reference{{Text: req.Key}}}
 	err := m.gate.Do(ctx, c, r, func(a gate.Approved) (gate.Outcome, error) {
 		t := a.Target(0)
 		of := targetKind(t)

@@ -37,7 +37,7 @@ func (m *Manager) Encrypt(ctx context.Context, c *gate.Call, req EncryptRequest)
 }
 
 func (m *Manager) encrypt(ctx context.Context, req *EncryptRequest, out *EncryptAnswer) (gate.Request, gate.Function) {
-	r := gate.Request{References: []gate.Reference{{Text: req.Key}}, Context: recorded(req.Context), RotateFirst: m.rotate}
+	r := gate.Request{References: []gate.Reference{{Text: req.Key}}, Context: recorded(req.Context)}
 	return r, func(a gate.Approved) (gate.Outcome, error) {
 		if n := len(req.Plaintext); n == 0 || n > MaxPlaintext {
 			return gate.Outcome{}, gate.Errorf(gate.InvalidRequest, "plaintext is 1 to %d bytes; for more, encrypt under a data key", MaxPlaintext)

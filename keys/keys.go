@@ -95,10 +95,12 @@ type Key struct {
 	CreatedAt      time.Time `json:"created_at"`
 	CreatedBy      gate.ID   `json:"created_by"`
 	// WrappedBy is the master version that wraps the primary, ID@N; "root" for a master key.
-	WrappedBy    string            `json:"wrapped_by,omitzero"`
-	Tags         map[string]string `json:"tags,omitzero"`
-	Enabled      bool              `json:"enabled"`
-	DeletionDate time.Time         `json:"deletion_date,omitzero"`
+	WrappedBy string            `json:"wrapped_by,omitzero"`
+	Tags      map[string]string `json:"tags,omitzero"`
+	Enabled   bool              `json:"enabled"`
+	// DisabledUntil is when a disabled key can be used again; absent: when it is enabled.
+	DisabledUntil time.Time `json:"disabled_until,omitzero"`
+	DeletionDate  time.Time `json:"deletion_date,omitzero"`
 	// PreviousVersion is the version that rotate-key replaced.
 	PreviousVersion uint32 `json:"previous_version,omitzero"`
 }

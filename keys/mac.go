@@ -29,7 +29,7 @@ func (m *Manager) GenerateMAC(ctx context.Context, c *gate.Call, req MACRequest)
 		return nil, m.gate.Refuse(ctx, c, err)
 	}
 	var out MACAnswer
-	r := gate.Request{References: []gate.Reference{{Text: req.Key}}, RotateFirst: m.rotate}
+	r := gate.Request{References: []gate.Reference{{Text: req.Key}}}
 	err := m.gate.Do(ctx, c, r, func(a gate.Approved) (gate.Outcome, error) {
 		t := a.Target(0)
 		of := targetKind(t)

@@ -19,15 +19,13 @@ type Manager struct {
 	ring   *Ring
 	random io.Reader
 	policy lifecycle.Policy
-	rotate func(context.Context, *gate.Call, gate.ID) error // rotateFirst, made a value once
+	turns  turns
 }
 
 // NewManager makes a manager over a ring whose gate is g. Policy holds the periods of keys that
 // are created without their own.
 func NewManager(g *gate.Gate, ring *Ring, random io.Reader, policy lifecycle.Policy) *Manager {
-	m := &Manager{gate: g, ring: ring, random: random, policy: policy}
-	m.rotate = m.rotateFirst
-	return m
+	return &Manager{gate: g, ring: ring, random: random, policy: policy, turns: turns{taken: map[gate.ID]chan struct{}{}}}
 }
 
 // replay returns how an operation answers again for an idempotency key, from what it stored.
@@ -55,7 +53,7 @@ func (m *Manager) change(ctx context.Context, c *gate.Call, req gate.Request, f 
 	var out Key
 	var made fresh
 	defer made.destroy()
-	req.Replay, req.RotateFirst = replay(&out), m.rotate
+	req.Replay = replay(&out)
 	err := m.gate.Do(ctx, c, req, func(a gate.Approved) (gate.Outcome, error) {
 		e := m.edit(ctx, a, &made)
 		if err := f(e); err != nil {
@@ -82,8 +80,10 @@ type edit struct {
 	made   *fresh
 	// primary is the version the document shows, nil when the key has none.
 	primary *versionBody
-	out     gate.Outcome
-	answer  func(*Key)
+	// idle says that there is nothing to change, after all.
+	idle   bool
+	out    gate.Outcome
+	answer func(*Key)
 }
 
 func (m *Manager) edit(ctx context.Context, a gate.Approved, made *fresh) *edit {
@@ -159,11 +159,13 @@ func (e *edit) addVersion(life lifecycle.Version) error {
 
 // finish stages the key itself and writes the answer.
 func (e *edit) finish(out *Key) (gate.Outcome, error) {
-	change, err := keyChange(e.id, &e.body, &e.loaded.item)
-	if err != nil {
-		return gate.Outcome{}, err
+	if !e.idle {
+		change, err := keyChange(e.id, &e.body, &e.loaded.item)
+		if err != nil {
+			return gate.Outcome{}, err
+		}
+		e.out.Changes = append(e.out.Changes, change)
 	}
-	e.out.Changes = append(e.out.Changes, change)
 	if e.primary == nil && e.body.Life.Primary != 0 {
 		v, err := e.version(e.body.Life.Primary)
 		if err != nil {
@@ -176,18 +178,23 @@ func (e *edit) finish(out *Key) (gate.Outcome, error) {
 		e.answer(out)
 	}
 	e.out.Key = e.id
+	var err error
 	e.out.Answer, err = json.Marshal(out)
 	return e.out, err
 }
 
-// document shows a key.
+// document shows a key as a use at now would find it.
 func (r *Ring) document(id gate.ID, b *keyBody, primary *versionBody, now time.Time) Key {
+	life, _ := lifecycle.AdvanceKey(b.Life, now)
 	k := Key{
 		ID: id.String(), ARN: r.cfg.Place.ARN(id), Type: b.Type, Spec: b.Spec, Usage: b.Usage, Purpose: b.Purpose,
 		Description: b.Description, Owner: b.Owner,
 		Versions: b.Life.Versions, RotationDays: b.Life.RotationDays, GraceDays: b.Life.GraceDays,
 		LifetimeDays: b.Life.LifetimeDays, CreatedAt: b.Created, CreatedBy: b.CreatedBy, Tags: b.Tags,
-		Enabled: b.Life.Status() == lifecycle.Enabled, DeletionDate: b.Life.DeletionDate,
+		Enabled: life.Status() == lifecycle.Enabled, DeletionDate: life.DeletionDate,
+	}
+	if life.Status() == lifecycle.Disabled {
+		k.DisabledUntil = life.DisabledUntil
 	}
 	for _, name := range b.aliases() {
 		k.Aliases = append(k.Aliases, "alias/"+name)

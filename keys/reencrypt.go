@@ -40,7 +40,7 @@ func (m *Manager) ReEncrypt(ctx context.Context, c *gate.Call, req ReEncryptRequ
 	}
 	var out ReEncryptAnswer
 	r := gate.Request{
-		References: []gate.Reference{source, {Text: req.Key}}, Context: recorded(req.SourceContext), RotateFirst: m.rotate,
+		References: []gate.Reference{source, {Text: req.Key}}, Context: recorded(req.SourceContext),
 	}
 	err = m.gate.Do(ctx, c, r, func(a gate.Approved) (gate.Outcome, error) {
 		var plain DecryptAnswer

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"time"
 
 	"github.com/haven-health/haven/gate"
 	"github.com/haven-health/haven/internal/blob"
@@ -117,7 +118,12 @@ func (r *Ring) loadKey(ctx context.Context, id gate.ID) (*loadedKey, store.Epoch
 // stopKey lays the stops chain over a key: what it stops is stopped, whatever the item says.
 func (r *Ring) stopKey(id gate.ID, life *lifecycle.Key) {
 	s := r.cfg.View.Stopped(keyRef(id))
-	life.Disabled = life.Disabled || s.Disabled || s.PendingDeletion && life.DeletionDate.IsZero()
+	switch {
+	case s.PendingDeletion && life.DeletionDate.IsZero():
+		life.Disabled, life.DisabledUntil = true, time.Time{}
+	case s.Disabled:
+		life.Disabled, life.DisabledUntil = true, s.Until()
+	}
 	life.Destroyed = life.Destroyed || s.Destroyed
 	if s.CompromisedThrough > life.CompromisedThrough {
 		life.CompromisedThrough = s.CompromisedThrough

@@ -46,24 +46,3 @@ func (e *edit) rotate() error {
 	}
 	return e.addVersion(moved.New)
 }
-
-// rotateFirst is how a use rotates a key whose cryptoperiod is over before it goes on: as an
-// operation of its own in the caller's name, recorded as Haven's work. If another was first,
-// nothing is left to do.
-func (m *Manager) rotateFirst(ctx context.Context, c *gate.Call, key gate.ID) error {
-	own, err := c.Own(gate.RotateBeforeUse, m.gate.View().Now(), m.random)
-	if err != nil {
-		return err
-	}
-	_, err = m.manage(ctx, own, key.String(), "", func(e *edit) error {
-		primary, err := e.loadPrimary()
-		if err != nil || primary == nil {
-			return err
-		}
-		if primary.body.Life.ExpiresAt.IsZero() || e.now.Before(primary.body.Life.ExpiresAt) {
-			return nil
-		}
-		return e.rotate()
-	})
-	return err
-}

@@ -22,6 +22,9 @@ const (
 	ReasonDestroyed       Reason = "destroyed"
 	// ReasonRotateFirst: the primary's cryptoperiod has ended. Rotate, then use the new primary.
 	ReasonRotateFirst Reason = "rotate_first"
+	// ReasonResumeFirst: a suspension that was set for a time is over. Record that with
+	// [AdvanceKey], then use the key.
+	ReasonResumeFirst Reason = "resume_first"
 
 	// The rest are reasons of transitions only.
 	ReasonActive             Reason = "active"               // not possible while active
@@ -89,18 +92,27 @@ func Effective(k Key, v Version, now time.Time) State {
 	return s
 }
 
+// suspended is the refusal of a disabled key.
+func suspended(k Key, now time.Time) error {
+	if passed(k.DisabledUntil, now) {
+		return &Refusal{Reason: ReasonResumeFirst}
+	}
+	return &Refusal{Reason: ReasonDisabled}
+}
+
 // Check decides one use of one version: nil, a [*Refusal], or, of VerifySignature only,
 // [ErrUntrusted]. Named says that the caller chose this version and did not merely take the
 // primary; only in rotating it matters.
 //
 // On [ReasonRotateFirst] the caller rotates and uses the new primary, or, when it named this
-// version, this one: it is rotating then.
+// version, this one: it is rotating then. On [ReasonResumeFirst] it records the end of the
+// suspension and asks again.
 func Check(k Key, v Version, use Use, named bool, now time.Time) error {
 	switch k.Status() {
 	case PendingDeletion:
 		return &Refusal{Reason: ReasonPendingDeletion}
 	case Disabled:
-		return &Refusal{Reason: ReasonDisabled}
+		return suspended(k, now)
 	}
 	if use < Protect || use > VerifySignature {
 		return fmt.Errorf("lifecycle: no use %d", uint8(use))
@@ -108,7 +120,7 @@ func Check(k Key, v Version, use Use, named bool, now time.Time) error {
 	row := &table.Rows[Effective(k, v, now)]
 	switch row.Uses[use] {
 	case Yes:
-		if use == Protect && passed(v.ExpiresAt, now) {
+		if use == Protect && v.Ended(now) {
 			return &Refusal{Reason: ReasonRotateFirst, Version: v.Number}
 		}
 		return nil

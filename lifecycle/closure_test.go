@@ -242,6 +242,8 @@ func (n node) check(t *testing.T) {
 		case n.key.Destroyed:
 		case !n.key.DeletionDate.IsZero():
 			want = [4]string{"pending_deletion", "pending_deletion", "pending_deletion", "pending_deletion"}
+		case n.key.Disabled && n.key.DisabledUntil.Equal(past):
+			want = [4]string{"resume_first", "resume_first", "resume_first", "resume_first"}
 		case n.key.Disabled:
 			want = [4]string{"disabled", "disabled", "disabled", "disabled"}
 		}

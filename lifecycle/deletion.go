@@ -123,7 +123,7 @@ func Advance(k Key, v Version, now time.Time) (next Version, changed bool) {
 // AdvanceKey records what time made of the key: the end of a suspension that was set for a time.
 // It does not destroy: see [DestroyKey]. Changed is false when nothing was due.
 func AdvanceKey(k Key, now time.Time) (next Key, changed bool) {
-	if k.Status() != Disabled || !passed(k.DisabledUntil, now) {
+	if !table.Moves[OpResume].Key.Has(k.Status()) || !passed(k.DisabledUntil, now) {
 		return k, false
 	}
 	k.Disabled, k.DisabledUntil = false, time.Time{}

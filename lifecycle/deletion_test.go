@@ -29,8 +29,17 @@ func TestSuspension(t *testing.T) {
 	if _, changed := lifecycle.AdvanceKey(key, hour.Add(-1)); changed {
 		t.Error("lifted early")
 	}
-	if got := verdict(lifecycle.Check(key, v, lifecycle.Process, false, hour.Add(time.Hour))); got != "disabled" {
+	if got := verdict(lifecycle.Check(key, v, lifecycle.Process, false, hour.Add(-1))); got != "disabled" {
+		t.Errorf("before its end: %s", got)
+	}
+	if got := verdict(lifecycle.Check(key, v, lifecycle.Process, false, hour)); got != "resume_first" {
 		t.Errorf("the clock alone lifted it: %s", got)
+	}
+	if _, err := lifecycle.Rotate(key, v, hour.Add(-1)); verdict(err) != "disabled" {
+		t.Errorf("rotated before its end: %v", err)
+	}
+	if _, err := lifecycle.Rotate(key, v, hour); verdict(err) != "resume_first" {
+		t.Errorf("rotated before it was lifted: %v", err)
 	}
 	going := done[lifecycle.Key](t)(lifecycle.ScheduleKeyDeletion(key, 0, now))
 	if next, changed := lifecycle.AdvanceKey(going, hour); changed {

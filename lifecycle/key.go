@@ -47,7 +47,7 @@ type Key struct {
 	// Versions is how many versions there ever were; they are numbered from 1 to it.
 	Versions uint32 `json:"versions,omitzero"`
 	// Disabled is the suspension of every use. DisabledUntil says when [AdvanceKey] lifts it;
-	// the moment alone does not.
+	// the moment alone does not: from then on a use is told [ReasonResumeFirst].
 	Disabled      bool      `json:"disabled,omitzero"`
 	DisabledUntil time.Time `json:"until,omitzero"`
 	// DeletionDate is when the whole key is destroyed; while it is set nobody uses the key.
@@ -83,6 +83,9 @@ type Version struct {
 	// neither expires nor is destroyed.
 	Wraps bool `json:"wraps,omitzero"`
 }
+
+// Ended tells whether the version's cryptoperiod is over: it protects no more.
+func (v Version) Ended(now time.Time) bool { return passed(v.ExpiresAt, now) }
 
 // Status returns the key's status. The time plays no part: both marks stand until a recorded
 // operation takes them away.

@@ -264,6 +264,9 @@ func (h history) answer(v, today int, use lifecycle.Use, named bool) string {
 	case "pending deletion":
 		return "pending_deletion"
 	case "disabled":
+		if today >= h.disabledUntil() {
+			return "resume_first"
+		}
 		return "disabled"
 	}
 	s := h.effective(v, today)

@@ -72,6 +72,7 @@ const (
 	OpCancelVersionDeletion
 	OpRestoreVersion
 	OpSetPolicy
+	OpResume
 	OpDestroyKey
 	OpDestroyVersion
 
@@ -165,6 +166,7 @@ var table = Rules{
 			"every version; no primary until rotated"},
 		OpDisable:             {OpDisable, "disable", anyUsable, 0, 0, "for good or until a time; never shortened"},
 		OpEnable:              {OpEnable, "enable", anyUsable, 0, 0, "ends a suspension"},
+		OpResume:              {OpResume, "resume", statusSet(Disabled), 0, 0, "at the end of a suspension for a time, before the first use after it"},
 		OpScheduleKeyDeletion: {OpScheduleKeyDeletion, "schedule deletion of the key", anyUsable, 0, 0, "in 7 to 30 days"},
 		OpCancelKeyDeletion: {OpCancelKeyDeletion, "cancel deletion of the key", statusSet(PendingDeletion), 0, 0,
 			"before its deletion date; the key is disabled afterwards"},

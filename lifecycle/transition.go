@@ -85,6 +85,9 @@ func Rotate(k Key, old Version, now time.Time) (Change, error) {
 // Activate makes a pending version the primary; otherwise as [Rotate].
 func Activate(k Key, old, pending Version, now time.Time) (Change, error) {
 	pending, _ = Advance(k, pending, now)
+	if k.Status() == Disabled {
+		return Change{}, suspended(k, now)
+	}
 	if err := allow(OpActivate, k, pending); err != nil {
 		return Change{}, err
 	}
@@ -105,6 +108,9 @@ func Activate(k Key, old, pending Version, now time.Time) (Change, error) {
 func replace(k Key, old Version, now time.Time) (Version, error) {
 	if old.Number != k.Primary {
 		return Version{}, &Refusal{Reason: ReasonWrongVersion, Version: old.Number}
+	}
+	if k.Status() == Disabled {
+		return Version{}, suspended(k, now)
 	}
 	if err := allowKey(OpRotate, k); err != nil {
 		return Version{}, err

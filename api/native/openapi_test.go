@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -90,7 +91,7 @@ func (o *openAPI) valid(t testing.TB, schema any, body, what string) {
 func (o *openAPI) match(schema, v any) error {
 	s := o.resolve(schema)
 	for word := range s {
-		if !slices.Contains([]string{"type", "properties", "additionalProperties", "required", "items", "format", "contentEncoding", "minimum"}, word) {
+		if !slices.Contains([]string{"type", "properties", "additionalProperties", "required", "items", "format", "contentEncoding", "minimum", "pattern"}, word) {
 			return fmt.Errorf("a word of the schema that nobody checks: %s", word)
 		}
 	}
@@ -173,6 +174,10 @@ func matchString(s object, v any) error {
 		}
 	case s["contentEncoding"] == "base64":
 		_, err = base64.StdEncoding.Strict().DecodeString(text)
+	case s["pattern"] != nil:
+		if !regexp.MustCompile(s["pattern"].(string)).MatchString(text) {
+			err = fmt.Errorf("%q does not match %s", text, s["pattern"])
+		}
 	case s["format"] != nil:
 		err = fmt.Errorf("a format that nobody checks: %v", s["format"])
 	}

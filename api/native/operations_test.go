@@ -27,7 +27,8 @@ type exchange struct {
 	method, operation, ask string
 	code                   gate.Code // of the refusal that is meant; 0: success
 	records                int       // 0: one
-	keep                   string    // "MEMBER as NAME": a member of the answer, for later steps
+	after                  time.Duration
+	keep                   string // "MEMBER as NAME": a member of the answer, for later steps
 }
 
 // conversation asks every operation for something, each in a state that allows it, and meets some
@@ -74,6 +75,10 @@ var conversation = []exchange{
 	{ask: `{"key":"ID"}`, operation: "disable-key"},
 	{ask: `{"key":"ID","plaintext":"aGVsbG8="}`, operation: "encrypt", code: gate.InvalidState},
 	{ask: `{"key":"ID"}`, operation: "enable-key"},
+	{ask: `{"key":"ID","for":"1h"}`, operation: "disable-key"},
+	{ask: `{"key":"ID","for":"31d"}`, operation: "disable-key", code: gate.InvalidRequest},
+	{ask: `{"key":"ID","plaintext":"aGVsbG8="}`, operation: "encrypt", code: gate.InvalidState},
+	{ask: `{"key":"ID","plaintext":"aGVsbG8="}`, operation: "encrypt", after: time.Hour},
 	{ask: `{"key":"ID@2","reason":"a laptop was lost"}`, operation: "mark-compromised"},
 	{ask: `{"key":"ID","days":7}`, operation: "schedule-key-deletion"},
 	{ask: `{"key":"ID"}`, operation: "cancel-key-deletion"},
@@ -112,6 +117,10 @@ var conversation = []exchange{
 	{ask: `{"key":"$DATA","key_pair_spec":"ECC_NIST_EDWARDS25519","context":{"device":"tablet 3"}}`, operation: "generate-data-key-pair"},
 	{ask: `{"key":"$DATA","key_pair_spec":"ECC_NIST_EDWARDS25519","plaintext":false}`, operation: "generate-data-key-pair"},
 	{ask: `{"key":"$DATA","key_pair_spec":"ML_DSA_65"}`, operation: "generate-data-key-pair", code: gate.InvalidRequest},
+	{ask: `{"purpose":"Letters of one day","type":"data","lifetime_days":1}`, operation: "create-key", keep: "key_id as SHORT"},
+	{ask: `{"key":"$SHORT"}`, operation: "rotate-key"},
+	{ask: `{"key":"$SHORT@1"}`, operation: "restore-version", code: gate.InvalidState},
+	{ask: `{"key":"$SHORT@1"}`, operation: "restore-version", after: 24 * time.Hour},
 	{ask: `?key=alias/nobody`, operation: "describe-key", method: http.MethodGet, code: gate.NotFound},
 	{ask: `{}`, operation: "accept-clock"},
 }
@@ -127,7 +136,7 @@ func TestOperations(t *testing.T) {
 	var kept []string
 	done := map[string]bool{}
 	for i, e := range conversation {
-		w.clock.Advance(time.Second) // ids of one millisecond are in no order
+		w.clock.Advance(e.after + time.Second) // ids of one millisecond are in no order
 		if e.method == "" {
 			e.method = http.MethodPost
 		}

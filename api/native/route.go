@@ -51,6 +51,7 @@ func routes() []*route {
 		of(gate.TagKey, (*keys.Manager).TagKey),
 		of(gate.UntagKey, (*keys.Manager).UntagKey),
 		of(gate.GetActiveKey, (*keys.Manager).GetActiveKey),
+		of(gate.RestoreVersion, (*keys.Manager).RestoreVersion),
 		of(gate.GenerateRandom, (*keys.Manager).GenerateRandom),
 		hot[EncryptBody, EncryptedBody](gate.Encrypt, (*exchange).encrypt),
 		hot[DecryptBody, DecryptedBody](gate.Decrypt, (*exchange).decrypt),

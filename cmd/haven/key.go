@@ -15,8 +15,8 @@ import (
 const keyFields = `Fields of --output json: key_id, arn, alias (the first of aliases), aliases, type, spec, key_usage,
 purpose, description, owner, state and version (the primary's), versions, previous_version (after a
 rotation), rotation_days, grace_days, lifetime_days, created_at, created_by, expires_at,
-next_rotation_at, deletion_date, last_used_at, use_count, wrapped_by, tags, enabled. What a key does
-not have is absent.`
+next_rotation_at, deletion_date, last_used_at, use_count, wrapped_by, tags, enabled,
+disabled_until. What a key does not have is absent.`
 
 // keyReference documents how keys are named.
 const keyReference = `KEY is a key's id, ARN, alias (alias/NAME) or alias ARN; KEY@N names version N.`
@@ -32,7 +32,7 @@ func (a *app) key() *cobra.Command {
 	c.AddCommand(
 		a.keyCreate(), a.keyShow(), a.keyList(), a.keyVersions(), a.keyUpdate(), a.keyRotate(), a.keyEnable(),
 		a.keyDisable(), a.keyDeprecate(), a.keyCompromise(), a.keyScheduleDeletion(), a.keyCancelDeletion(),
-		a.keyActive(), a.keyAlias(), a.keyTag(), a.keyUntag(),
+		a.keyActive(), a.keyAlias(), a.keyTag(), a.keyUntag(), a.keyRestore(),
 	)
 	return c
 }
@@ -101,6 +101,8 @@ func stateOf(k *client.Key) string {
 	switch {
 	case !k.DeletionDate.IsZero():
 		return "pending deletion"
+	case !k.DisabledUntil.IsZero():
+		return "disabled until " + when(k.DisabledUntil)
 	case !k.Enabled:
 		return "disabled"
 	case k.Version == 0:
