@@ -23,20 +23,24 @@ type situation struct {
 }
 
 // events returns all that can be asked of a key with so many versions: each operation on the
-// whole key, on each version, and on one that does not exist.
-func events(versions int) []event {
+// whole key, on each version, and on one that does not exist. Untils says that the key is disabled
+// for a time, too.
+func events(versions int, untils bool) []event {
 	var out []event
 	for n := range versions + 2 {
 		out = append(out,
 			event{op: "encrypt", version: n}, event{op: "rotate", version: n}, event{op: "deprecate", version: n},
 			event{op: "schedule", version: n, days: 6}, event{op: "schedule", version: n, days: 7}, event{op: "cancel", version: n},
-			event{op: "compromise", version: n})
+			event{op: "compromise", version: n}, event{op: "restore", version: n})
 		if n > 0 {
 			out = append(out, event{op: "compromise", version: n, replace: true})
 		}
 		if n > 0 && n <= versions {
 			out = append(out, event{op: "decrypt", version: n})
 		}
+	}
+	if untils {
+		out = append(out, event{op: "disable", days: 10})
 	}
 	return append(out, event{op: "disable"}, event{op: "enable"}, event{op: "update"})
 }
@@ -56,6 +60,7 @@ func (k *modelKey) shape(today int) string {
 	}
 	fmt.Fprint(&b, k.primary, k.disabled, k.through)
 	deadline(k.deletion)
+	deadline(k.until)
 	for i := range k.versions {
 		v, s := &k.versions[i], k.recorded(i+1, today)
 		fmt.Fprint(&b, " ", s)
@@ -81,18 +86,19 @@ func TestClosure(t *testing.T) {
 	for _, test := range []struct {
 		name                      string
 		rotation, grace, lifetime int
+		untils                    bool
 		versions, atLeast         int
 	}{
-		{"with every deadline", 20, 5, 40, 2, 100},
-		{"with a cryptoperiod", 20, 5, 0, 3, 100},
-		{"without grace", 20, 0, 30, 2, 100},
+		{"with every deadline", 20, 5, 40, true, 2, 500},
+		{"with a cryptoperiod", 20, 5, 0, false, 3, 500},
+		{"without grace", 20, 0, 30, false, 2, 100},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			if raceDetector {
 				test.versions = 2
 			}
-			c := &closure{T: t, versions: test.versions, reached: map[string]bool{}}
+			c := &closure{T: t, versions: test.versions, untils: test.untils, reached: map[string]bool{}}
 			c.first = modelKey{master: masterModel(), rotation: test.rotation, graceDays: test.grace, lifetime: test.lifetime}
 			m := c.first.clone()
 			m.make(1)
@@ -116,6 +122,7 @@ type closure struct {
 	*testing.T
 	first    modelKey // before its first version
 	versions int      // the most of them
+	untils   bool
 
 	mu               sync.Mutex
 	reached          map[string]bool
@@ -167,7 +174,7 @@ func (c *closure) explore(s situation) {
 	defer r.End()
 	k, m := c.reach(r, s)
 	var steps []event
-	questions := events(len(m.versions))
+	questions := events(len(m.versions), c.untils)
 	for _, e := range questions {
 		after := m.clone()
 		want := after.do(e, r.day)

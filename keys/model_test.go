@@ -14,6 +14,7 @@ type modelVersion struct {
 type modelKey struct {
 	master   *modelKey // nil: the root key wraps it, and it wraps others
 	disabled bool
+	until    int // disabled; 0 until enabled
 	deletion int
 	through  int // compromised as a whole up to this version
 	primary  int
@@ -24,11 +25,12 @@ type modelKey struct {
 
 func (k *modelKey) wraps() bool { return k.master == nil }
 
-func (k *modelKey) status() string {
+// status is what stops the whole key. What was disabled for a time comes back by itself.
+func (k *modelKey) status(today int) string {
 	switch {
 	case k.deletion != never:
 		return "pending_deletion"
-	case k.disabled:
+	case k.disabled && !reached(k.until, today):
 		return "disabled"
 	}
 	return ""
@@ -63,13 +65,13 @@ func (k *modelKey) effective(n, today int) string {
 }
 
 // stopped is what the key's master forbids: its use, whatever the key itself says.
-func (k *modelKey) stopped(n int) string {
+func (k *modelKey) stopped(n, today int) string {
 	m := k.master
 	switch {
 	case m == nil:
 		return ""
-	case m.status() != "":
-		return "master_" + m.status()
+	case m.status(today) != "":
+		return "master_" + m.status(today)
 	case m.primary == 0 && k.versions[n-1].wrappedBy <= m.through:
 		return "master_compromised"
 	}
@@ -87,15 +89,15 @@ func (k *modelKey) protect(n, today int) string {
 		n = k.primary
 	}
 	if n == 0 {
-		if s := k.status(); s != "" {
+		if s := k.status(today); s != "" {
 			return s
 		}
 		return "compromised"
 	}
-	if s := k.stopped(n); s != "" {
+	if s := k.stopped(n, today); s != "" {
 		return s
 	}
-	if s := k.status(); s != "" {
+	if s := k.status(today); s != "" {
 		return s
 	}
 	if k.effective(n, today) == "active" && reached(k.versions[n-1].expires, today) {
@@ -118,10 +120,10 @@ func (k *modelKey) protect(n, today int) string {
 
 // process answers decrypt of what version n encrypted.
 func (k *modelKey) process(n, today int) string {
-	if s := k.stopped(n); s != "" {
+	if s := k.stopped(n, today); s != "" {
 		return s
 	}
-	if s := k.status(); s != "" {
+	if s := k.status(today); s != "" {
 		return s
 	}
 	switch s := k.effective(n, today); s {
@@ -136,7 +138,7 @@ func (k *modelKey) process(n, today int) string {
 func (k *modelKey) make(today int) string {
 	v := modelVersion{state: "active"}
 	if m := k.master; m != nil {
-		if s := m.status(); s != "" {
+		if s := m.status(today); s != "" {
 			return s
 		}
 		if m.primary == 0 {
@@ -164,8 +166,8 @@ func (k *modelKey) rotate(named, today int) string {
 		return "not_found"
 	case named != 0 && named != k.primary:
 		return "conflict"
-	case k.status() != "":
-		return k.status()
+	case k.status(today) != "":
+		return k.status(today)
 	}
 	old := k.primary
 	if s := k.make(today); s != "ok" {
@@ -219,7 +221,7 @@ func (k *modelKey) compromise(n int, replace bool, today int) string {
 	k.versions[n-1].state = "compromised"
 	if n == k.primary {
 		k.primary = 0
-		if replace && k.status() == "" {
+		if replace && k.status(today) == "" {
 			k.make(today) // that it cannot be made hinders nothing
 		}
 	}
@@ -234,9 +236,18 @@ func (k *modelKey) notice(n, today int) {
 	}
 }
 
-func (k *modelKey) disable() string {
+// disable stops the key for some days, or until it is enabled; never for less than it is already.
+func (k *modelKey) disable(days, today int) string {
 	if k.deletion != never {
 		return "pending_deletion"
+	}
+	stands := k.status(today) != ""
+	switch {
+	case days == 0:
+		k.until = never
+	case stands && (k.until == never || k.until > today+days):
+	default:
+		k.until = today + days
 	}
 	k.disabled = true
 	return "ok"
@@ -246,7 +257,7 @@ func (k *modelKey) enable() string {
 	if k.deletion != never {
 		return "pending_deletion"
 	}
-	k.disabled = false
+	k.disabled, k.until = false, never
 	return "ok"
 }
 
@@ -314,7 +325,7 @@ func (k *modelKey) cancel(n, today int) string {
 		case reached(k.deletion, today):
 			return "destroyed"
 		}
-		k.deletion, k.disabled = never, true
+		k.deletion, k.disabled, k.until = never, true, never
 		return "ok"
 	}
 	if k.deletion != never {
@@ -328,6 +339,31 @@ func (k *modelKey) cancel(n, today int) string {
 		return "not_pending_deletion"
 	}
 	k.versions[n-1].deletion = never
+	return "ok"
+}
+
+// restore brings an expired version back, for good.
+func (k *modelKey) restore(n, today int) string {
+	switch {
+	case n == 0:
+		return "invalid_request"
+	case n > len(k.versions):
+		return "not_found"
+	case k.deletion != never:
+		return "pending_deletion"
+	}
+	v := &k.versions[n-1]
+	switch s := k.recorded(n, today); s {
+	case "expired":
+	case "rotating":
+		return "not_primary"
+	default:
+		return s
+	}
+	if k.effective(n, today) == "destroyed" {
+		return "destroyed"
+	}
+	v.state, v.life, v.deletion = "deprecated", never, never
 	return "ok"
 }
 
@@ -353,11 +389,13 @@ func (k *modelKey) do(e event, today int) string {
 	case "compromise":
 		return k.compromise(e.version, e.replace, today)
 	case "disable":
-		return k.disable()
+		return k.disable(e.days, today)
 	case "enable":
 		return k.enable()
 	case "update":
 		return k.update()
+	case "restore":
+		return k.restore(e.version, today)
 	case "schedule":
 		return k.schedule(e.version, e.days, today)
 	case "cancel":
@@ -386,6 +424,9 @@ func (k *modelKey) next(today int) int {
 		}
 	}
 	at(k.deletion)
+	if k.status(today) == "disabled" {
+		at(k.until)
+	}
 	for i, v := range k.versions {
 		switch k.effective(i+1, today) {
 		case "active":

@@ -113,7 +113,9 @@ func (r *rig) do(k *realKey, e event) error {
 		}
 		_, err = r.km.MarkCompromised(background, req)
 	case "disable":
-		_, err = r.km.DisableKey(background, ref)
+		_, err = r.km.DisableKeyFor(background, ref, time.Duration(e.days)*lifecycle.Day)
+	case "restore":
+		_, err = r.km.RestoreVersion(background, ref)
 	case "enable":
 		_, err = r.km.EnableKey(background, ref)
 	case "update":
@@ -138,8 +140,12 @@ func (r *rig) same(k *realKey, m *modelKey) error {
 	if doc.State.Valid() {
 		state = doc.State.String()
 	}
-	got := fmt.Sprintf("%d of %d, %s, enabled %v, deleted %d", doc.Version, doc.Versions, state, doc.Enabled, r.dayOf(doc.DeletionDate))
-	want := fmt.Sprintf("%d of %d, %s, enabled %v, deleted %d", m.primary, len(m.versions), m.state(r.day), m.status() == "", m.deletion)
+	got := fmt.Sprintf("%d of %d, %s, enabled %v until %d, deleted %d", doc.Version, doc.Versions, state, doc.Enabled, r.dayOf(doc.DisabledUntil), r.dayOf(doc.DeletionDate))
+	until := never
+	if m.status(r.day) == "disabled" {
+		until = m.until
+	}
+	want := fmt.Sprintf("%d of %d, %s, enabled %v until %d, deleted %d", m.primary, len(m.versions), m.state(r.day), m.status(r.day) == "", until, m.deletion)
 	if got != want {
 		return fmt.Errorf("the key shows %s, want %s", got, want)
 	}

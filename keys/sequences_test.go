@@ -29,8 +29,8 @@ func sequences(t *testing.T) int {
 }
 
 var sequenceOps = []string{
-	"encrypt", "encrypt", "decrypt", "decrypt", "rotate", "rotate", "rotate", "deprecate", "deprecate", "compromise",
-	"disable", "enable", "enable", "update", "schedule", "schedule", "cancel", "cancel",
+	"encrypt", "encrypt", "decrypt", "decrypt", "rotate", "rotate", "rotate", "deprecate", "deprecate", "deprecate", "deprecate", "compromise",
+	"disable", "disable", "enable", "enable", "restore", "restore", "restore", "update", "schedule", "schedule", "cancel", "cancel",
 }
 
 // TestSequences asks a master key and a key under it random things at random times. After each,
@@ -132,7 +132,11 @@ func randomEvent(rng *rand.Rand, m *modelKey) event {
 		e.replace = e.version != 0 && rng.IntN(3) > 0
 	case "schedule":
 		e.days = pick(0, 6, 7, 7, 30, 31)
-	case "disable", "enable", "update":
+	case "restore":
+		e.version = 1 + rng.IntN(versions)
+	case "disable":
+		e.version, e.days = 0, pick(0, 1, 7, 30)
+	case "enable", "update":
 		e.version = 0
 	}
 	return e
