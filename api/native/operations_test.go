@@ -2,6 +2,7 @@ package native_test
 
 import (
 	"encoding/base64"
+	"errors"
 	"flag"
 	"fmt"
 	"net/http"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/haven-health/haven/api/native"
 	"github.com/haven-health/haven/gate"
+	"github.com/haven-health/haven/internal/crypt"
 	"github.com/haven-health/haven/journal"
 )
 
@@ -135,12 +137,21 @@ func TestOperations(t *testing.T) {
 	var key, ciphertext string
 	var kept []string
 	done := map[string]bool{}
+	// A FIPS 140-3 module from before HPKE leaves the conversation shorter.
+	older := errors.Is(crypt.Supported(crypt.MLKEM768P256, crypt.SealOpen), crypt.ErrUnsupported)
 	for i, e := range conversation {
 		w.clock.Advance(e.after + time.Second) // ids of one millisecond are in no order
 		if e.method == "" {
 			e.method = http.MethodPost
 		}
 		done[e.method+" "+e.operation] = true
+		if older && strings.Contains(e.ask, "HPKE_") {
+			w.post(e.operation, e.ask).refused(t, gate.Unsupported)
+			continue
+		}
+		if older && (strings.Contains(e.ask, "$RECEIVER") || strings.Contains(e.ask, "$SEALED")) {
+			continue
+		}
 		ask := strings.NewReplacer(append(kept, "ID", key, "CIPHERTEXT", ciphertext)...).Replace(e.ask)
 		var a *answer
 		if e.method == http.MethodGet {
@@ -167,7 +178,9 @@ func TestOperations(t *testing.T) {
 			t.Errorf("%s is not in the conversation in every method it answers", op.Name)
 		}
 	}
-	golden(t, "operations.golden", transcript.String())
+	if !older {
+		golden(t, "operations.golden", transcript.String())
+	}
 }
 
 func (e *exchange) check(t *testing.T, i int, a *answer) {
