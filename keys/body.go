@@ -13,12 +13,12 @@ import (
 	"github.com/haven-health/haven/store"
 )
 
-// keyBody is a stored key.
+// keyBody is a stored key. Spec and Usage are left out where they are what most keys have.
 type keyBody struct {
 	Format  int    `json:"v"`
 	Type    Type   `json:"type"`
-	Spec    Spec   `json:"spec"`
-	Usage   Usage  `json:"usage"`
+	Spec    Spec   `json:"spec,omitzero"`
+	Usage   Usage  `json:"usage,omitzero"`
 	Purpose string `json:"purpose"`
 	// Alias is the first of the key's aliases, Further are the others in the order they were given.
 	// The items of the aliases say the same; each commit that changes one changes both.
@@ -30,18 +30,18 @@ type keyBody struct {
 	Created   time.Time         `json:"created"`
 	CreatedBy gate.ID           `json:"by"`
 	Master    gate.ID           `json:"master,omitzero"` // zero: the root key
-	Tags      map[string]string `json:"tags,omitzero"`
+	Tags      map[string]string `json:"tags,omitempty"`
 	Life      lifecycle.Key     `json:"life"`
 }
 
 func (b *keyBody) kind() Kind { return Kind{b.Type, b.Spec, b.Usage} }
 
 // versionBody is a stored version: a JSON part, and after it the wrapped material, whose header
-// names the master version that wraps it.
+// names the master version that wraps it. Spec and Usage are the key's, and left out likewise.
 type versionBody struct {
 	Format int               `json:"v"`
-	Spec   Spec              `json:"spec"`
-	Usage  Usage             `json:"usage"`
+	Spec   Spec              `json:"spec,omitzero"`
+	Usage  Usage             `json:"usage,omitzero"`
 	Life   lifecycle.Version `json:"life"`
 	// Check is the key check value. Public is the public half of a pair, as crypt encodes it: it
 	// outlives the material, so that signatures made in good time keep verifying.
@@ -100,9 +100,26 @@ func wrappedIndex(by gate.ID, version uint32) string {
 	return string(binary.BigEndian.AppendUint32(append(make([]byte, 0, 20), by[:]...), version))
 }
 
+// leftOut returns spec and usage as bodies have them, filledIn as they are meant.
+func leftOut(s Spec, u Usage) (Spec, Usage) {
+	if s == SymmetricDefault && u == EncryptDecrypt {
+		return "", ""
+	}
+	return s, u
+}
+
+func filledIn(s Spec, u Usage) (Spec, Usage) {
+	if s == "" && u == "" {
+		return SymmetricDefault, EncryptDecrypt
+	}
+	return s, u
+}
+
 // keyChange stages a key; before is nil for a new one.
 func keyChange(id gate.ID, b *keyBody, before *store.Item) (gate.Change, error) {
-	body, err := json.Marshal(b, json.Deterministic(true))
+	stored := *b
+	stored.Spec, stored.Usage = leftOut(b.Spec, b.Usage)
+	body, err := json.Marshal(&stored, json.Deterministic(true))
 	if err != nil {
 		return gate.Change{}, fmt.Errorf("keys: encoding key %s: %w", id, err)
 	}
@@ -113,7 +130,9 @@ func keyChange(id gate.ID, b *keyBody, before *store.Item) (gate.Change, error) 
 
 // versionChange stages a version; key is its key's life, which its due time depends on.
 func versionChange(id gate.ID, key lifecycle.Key, b *versionBody, before *store.Item) (gate.Change, error) {
-	head, err := json.Marshal(b)
+	stored := *b
+	stored.Spec, stored.Usage = leftOut(b.Spec, b.Usage)
+	head, err := json.Marshal(&stored)
 	if err != nil {
 		return gate.Change{}, fmt.Errorf("keys: encoding version %d of key %s: %w", b.Life.Number, id, err)
 	}
@@ -172,6 +191,7 @@ func decodeKey(item *store.Item) (*keyBody, error) {
 	if b.Format != bodyFormat {
 		return nil, unreadable(item.Ref, fmt.Errorf("format %d", b.Format))
 	}
+	b.Spec, b.Usage = filledIn(b.Spec, b.Usage)
 	return b, nil
 }
 
@@ -190,6 +210,7 @@ func decodeVersion(item *store.Item) (*versionBody, error) {
 	if b.Format != bodyFormat {
 		return nil, unreadable(item.Ref, fmt.Errorf("format %d", b.Format))
 	}
+	b.Spec, b.Usage = filledIn(b.Spec, b.Usage)
 	if b.wrapped = item.Body[2+n:]; len(b.wrapped) > 0 {
 		by, version, err := crypt.WrappingKeyOf(b.wrapped)
 		if err != nil {

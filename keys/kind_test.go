@@ -149,7 +149,9 @@ func (r *rig) encapsulates(key string) error {
 		return err
 	}
 	got, err := r.km.Decapsulate(background, keys.DecapsulateRequest{Key: key, Ciphertext: made.Ciphertext})
-	return same(got, err, func() bool { return string(got.SharedSecret) == string(made.SharedSecret) && len(made.SharedSecret) == 32 })
+	return same(got, err, func() bool {
+		return string(got.SharedSecret) == string(made.SharedSecret) && len(made.SharedSecret) == 32
+	})
 }
 
 func (r *rig) seals(key string) error {
@@ -189,5 +191,7 @@ func (r *rig) makesPairs(key string) error {
 		return err
 	}
 	opened, err := r.km.Decrypt(background, keys.DecryptRequest{Ciphertext: made.PrivateKeyCiphertext})
-	return same(opened, err, func() bool { return string(opened.Plaintext) == string(made.PrivateKeyPlaintext) && len(made.PublicKey) > 0 })
+	return same(opened, err, func() bool {
+		return string(opened.Plaintext) == string(made.PrivateKeyPlaintext) && len(made.PublicKey) > 0
+	})
 }
