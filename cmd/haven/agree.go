@@ -13,7 +13,7 @@ func (a *app) agree() *cobra.Command {
 	var req client.DeriveSharedSecretRequest
 	var peer, out string
 	c := &cobra.Command{
-		Use: "agree", Short: "Agree on a secret with the holder of another key", GroupID: groupKeys,
+		Use: "agree", Short: "Agree on a secret with the holder of another key", GroupID: groupUse,
 		Long: `Compute the secret that a key agreement key shares with the holder of a public key of the same
 curve (ECDH). Both sides have to mean the same version: after a rotation name it, KEY@N. The secret
 is binary and no key yet: derive keys from it by a KDF that binds both public keys.

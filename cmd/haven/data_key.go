@@ -16,7 +16,7 @@ func (a *app) dataKey() *cobra.Command {
 	var without bool
 	var pair string
 	c := &cobra.Command{
-		Use: "data-key", Short: "Make a data key, plain and encrypted", GroupID: groupKeys,
+		Use: "data-key", Short: "Make a data key, plain and encrypted", GroupID: groupUse,
 		Long: `Make a data key to encrypt with locally, and the same encrypted under a key of Haven's: keep
 the encrypted one beside the data, and haven decrypt it to read the data again. Haven keeps
 neither. With --out the encrypted data key goes to a file, in binary as haven decrypt takes it.

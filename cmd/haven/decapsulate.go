@@ -12,7 +12,7 @@ func (a *app) decapsulate() *cobra.Command {
 	var req client.DecapsulateRequest
 	var in, out string
 	c := &cobra.Command{
-		Use: "decapsulate", Short: "Get the secret that was encapsulated to a key", GroupID: groupKeys,
+		Use: "decapsulate", Short: "Get the secret that was encapsulated to a key", GroupID: groupUse,
 		Long: `Get the secret of a ciphertext that haven encapsulate made. Name the version, KEY@N: another
 version's or an altered ciphertext gives another secret, and no error (FIPS 203). What is done with
 the secret has to show that both sides have the same. The secret is binary.

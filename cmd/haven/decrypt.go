@@ -13,9 +13,9 @@ func (a *app) decrypt() *cobra.Command {
 	var use useFlags
 	var envelope bool
 	c := &cobra.Command{
-		Use: "decrypt", Short: "Decrypt what encrypt or data-key made", GroupID: groupKeys,
+		Use: "decrypt", Short: "Decrypt what encrypt or data-key made", GroupID: groupUse,
 		Long: `Decrypt with the version that the ciphertext names. The context must be the one it was
-encrypted for.
+encrypted for. What was encrypted to an RSA key names none: --key is required then.
 
 An envelope is known by its first bytes and decrypted here, whatever its length; the server
 decrypts its data key only. A file named by --out appears once the envelope was found whole and
@@ -27,7 +27,7 @@ then: key_id, version, plaintext_bytes, envelope_bytes.`,
 		Example: `  haven decrypt --context patient=7c1e --in allergy.enc`,
 		Args:    exactly(),
 		RunE: func(c *cobra.Command, _ []string) error {
-			req := client.DecryptRequest{Key: use.key}
+			req := client.DecryptRequest{Key: use.key, Algorithm: use.algorithm}
 			var err error
 			if req.Context, err = pairs("--context", use.context); err != nil {
 				return err
@@ -62,6 +62,7 @@ then: key_id, version, plaintext_bytes, envelope_bytes.`,
 	}
 	use.add(c, "the ciphertext", "the plaintext")
 	c.Flags().StringVar(&use.key, "key", "", "refuse a ciphertext of any other `KEY`")
+	algorithmFlag(c, &use.algorithm, "RSAES_OAEP_SHA_256")
 	c.Flags().BoolVar(&envelope, "envelope", false, "refuse what is no envelope")
 	return c
 }

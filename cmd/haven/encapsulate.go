@@ -14,7 +14,7 @@ func (a *app) encapsulate() *cobra.Command {
 	var req client.EncapsulateRequest
 	var out string
 	c := &cobra.Command{
-		Use: "encapsulate", Short: "Make a secret to share with a key's holder", GroupID: groupKeys,
+		Use: "encapsulate", Short: "Make a secret to share with a key's holder", GroupID: groupUse,
 		Long: `Make a secret of 32 bytes, and the ciphertext that gives it to the holder of an ML-KEM key. With
 --out the ciphertext goes to a file, in binary as haven decapsulate takes it. It does not name its
 key: keep KEY@N, which is printed, beside it.

@@ -16,16 +16,16 @@ const maxUse = 32 << 10
 
 // useFlags are what every command that uses a key takes.
 type useFlags struct {
-	in, out, key string
-	context      []string
+	in, out, key, algorithm string
+	context                 []string
 }
 
 func (u *useFlags) add(c *cobra.Command, in, out string) {
 	if in != "" {
-		c.Flags().StringVar(&u.in, "in", "", in+"; `file` instead of stdin")
+		inFlag(c, &u.in, in)
 	}
 	if out != "" {
-		c.Flags().StringVar(&u.out, "out", "", out+"; a new `file` instead of stdout")
+		outFlag(c, &u.out, out)
 	}
 	c.Flags().StringArrayVar(&u.context, "context", nil,
 		"what the ciphertext is for, `NAME=VALUE`: authenticated, recorded in clear, needed again to decrypt; repeat for more")
@@ -35,22 +35,23 @@ func (a *app) encrypt() *cobra.Command {
 	var use useFlags
 	var envelope bool
 	c := &cobra.Command{
-		Use: "encrypt", Short: "Encrypt up to 4 KiB, or anything with --envelope", GroupID: groupKeys,
+		Use: "encrypt", Short: "Encrypt up to 4 KiB, or anything with --envelope", GroupID: groupUse,
 		Long: `Encrypt up to 4 KiB with a key's primary version, or the version KEY@N. The ciphertext is
-binary and names its key and version.
+binary and names its key and version; that of an RSA key, which encrypts less and takes no context,
+does not: keep KEY@N beside it.
 
 With --envelope the input may have any length: it is encrypted here, in chunks, under a new data
 key, which comes along encrypted under KEY; the server sees neither. A file named by --out appears
 once it is whole. An input from a pipe is taken for whole when the pipe ends: let the shell tell
 whether what filled it failed (set -o pipefail).
 
-Fields of --output json: ciphertext (base64), key_id, version; with --envelope, which needs --out
-then: key_id, version, plaintext_bytes, envelope_bytes.`,
+Fields of --output json: ciphertext (base64), key_id, version, algorithm (of an RSA key); with
+--envelope, which needs --out then: key_id, version, plaintext_bytes, envelope_bytes.`,
 		Example: `  haven encrypt --key alias/patients --context patient=7c1e --in allergy.json --out allergy.enc
   haven encrypt --envelope --key alias/patients --context patient=7c1e --in scan.dcm --out scan.enc`,
 		Args: exactly(),
 		RunE: func(c *cobra.Command, _ []string) error {
-			req := client.EncryptRequest{Key: use.key}
+			req := client.EncryptRequest{Key: use.key, Algorithm: use.algorithm}
 			var err error
 			if req.Context, err = pairs("--context", use.context); err != nil {
 				return err
@@ -72,9 +73,10 @@ then: key_id, version, plaintext_bytes, envelope_bytes.`,
 		},
 	}
 	use.add(c, "the plaintext", "the ciphertext")
-	c.Flags().StringVar(&use.key, "key", "", "the `KEY`: id, ARN or alias/NAME, perhaps @N (required)")
+	keyFlag(c, &use.key)
+	algorithmFlag(c, &use.algorithm, "RSAES_OAEP_SHA_256")
 	c.Flags().BoolVar(&envelope, "envelope", false, "encrypt here, under a data key: any length")
-	required(c, "key")
+	c.MarkFlagsMutuallyExclusive("algorithm", "envelope")
 	return c
 }
 

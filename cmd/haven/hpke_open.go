@@ -11,7 +11,7 @@ import (
 func (a *app) hpkeOpen() *cobra.Command {
 	var use useFlags
 	c := &cobra.Command{
-		Use: "hpke-open", Short: "Open a message that was sealed to a transport key", GroupID: groupKeys,
+		Use: "hpke-open", Short: "Open a message that was sealed to a transport key", GroupID: groupUse,
 		Long: `Open a message with the version that it names. The context must be the one it was sealed for.
 
 Fields of --output json: plaintext (base64), key_id, version.`,

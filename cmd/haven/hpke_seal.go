@@ -14,7 +14,7 @@ const maxSeal = 80 << 10
 func (a *app) hpkeSeal() *cobra.Command {
 	var use useFlags
 	c := &cobra.Command{
-		Use: "hpke-seal", Short: "Seal up to 64 KiB to a transport key", GroupID: groupKeys,
+		Use: "hpke-seal", Short: "Seal up to 64 KiB to a transport key", GroupID: groupUse,
 		Long: `Seal a message (HPKE, RFC 9180) to a transport key's primary version, or the version KEY@N. Only
 the key opens it. It does not tell who sealed it: sign the message too where that matters. The
 sealed message is binary and names its key and version.

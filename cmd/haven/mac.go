@@ -12,7 +12,7 @@ func (a *app) mac() *cobra.Command {
 	var req client.GenerateMACRequest
 	var in, out string
 	c := &cobra.Command{
-		Use: "mac", Short: "Make the MAC of up to 4 KiB", GroupID: groupKeys,
+		Use: "mac", Short: "Make the MAC of up to 4 KiB", GroupID: groupUse,
 		Long: `Make a MAC with an HMAC key's primary version, or the version KEY@N. The MAC is binary and whole.
 Of what is longer than 4,096 bytes make the MAC of its digest.
 

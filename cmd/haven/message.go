@@ -11,10 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/haven-health/haven/client"
+	"github.com/haven-health/haven/keys"
 )
-
-// maxMessage is what the server signs as it is, in bytes.
-const maxMessage = 4096
 
 // digestOnly signs digests and no messages.
 const digestOnly = "ED25519_PH_SHA_512"
@@ -54,16 +52,16 @@ func (m *messageFlags) read(ctx context.Context, a *app) (form message, err erro
 		}
 		return message{digest: b}, err
 	}
-	in, err := a.openInput(m.in)
+	in, err := a.open(ctx, m.in)
 	if err != nil {
 		return form, err
 	}
 	defer in.Close()
-	head, err := io.ReadAll(io.LimitReader(in, maxMessage+1))
+	head, err := io.ReadAll(io.LimitReader(in, keys.MaxMessage+1))
 	if err != nil {
 		return form, fmt.Errorf("reading the input: %w", err)
 	}
-	if len(head) <= maxMessage && m.algorithm != digestOnly {
+	if len(head) <= keys.MaxMessage && m.algorithm != digestOnly {
 		return message{whole: head}, nil
 	}
 	if m.algorithm == "" {
@@ -73,7 +71,7 @@ func (m *messageFlags) read(ctx context.Context, a *app) (form message, err erro
 	}
 	form.digest, err = client.Digest(m.algorithm, io.MultiReader(bytes.NewReader(head), in))
 	if errors.Is(err, client.ErrNoDigest) {
-		return form, fmt.Errorf("the message is over %d bytes, and %s takes it whole: use its digest as the message, or another algorithm", maxMessage, m.algorithm)
+		return form, fmt.Errorf("the message is over %d bytes, and %s takes it whole: use its digest as the message, or another algorithm", keys.MaxMessage, m.algorithm)
 	}
 	if err == nil {
 		a.note("hashed here by %s's hash function; the digest was sent, not the message", m.algorithm)

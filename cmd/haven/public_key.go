@@ -12,7 +12,7 @@ import (
 func (a *app) publicKey() *cobra.Command {
 	var key, out, format string
 	c := &cobra.Command{
-		Use: "public-key", Short: "Show the public half of a key pair", GroupID: groupKeys,
+		Use: "public-key", Short: "Show the public half of a key pair", GroupID: groupUse,
 		Long: `Show the public half of a key's primary version, or of the version KEY@N, even of one that was
 destroyed. The format is pem (X.509 SubjectPublicKeyInfo), der (the same, binary) or jwk. HPKE keys
 have der alone: the KEM id and the serialised key of RFC 9180. ML-KEM keys have no jwk.

@@ -12,7 +12,7 @@ func (a *app) random() *cobra.Command {
 	var size int
 	var out string
 	c := &cobra.Command{
-		Use: "random", Short: "Random bytes from the server", GroupID: groupKeys,
+		Use: "random", Short: "Random bytes from the server", GroupID: groupUse,
 		Long: `Random bytes from the server, which keeps none. They are binary.
 
 Fields of --output json: plaintext (base64).`,

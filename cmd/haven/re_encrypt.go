@@ -13,7 +13,7 @@ func (a *app) reEncrypt() *cobra.Command {
 	var req client.ReEncryptRequest
 	var source []string
 	c := &cobra.Command{
-		Use: "re-encrypt", Short: "Decrypt and encrypt anew, unseen", GroupID: groupKeys,
+		Use: "re-encrypt", Short: "Decrypt and encrypt anew, unseen", GroupID: groupUse,
 		Long: `Decrypt a ciphertext and encrypt what it holds under another key, or under the primary version
 of its own. The plaintext does not leave the server. --context is that of both ciphertexts, unless
 --source-context says that the old one has another.

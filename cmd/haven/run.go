@@ -121,7 +121,8 @@ func (a *app) root() *cobra.Command {
 	flags.StringVar(&a.data, "data", "", "the server's data `folder` (HAVEN_DATA)")
 	root.AddGroup(
 		&cobra.Group{ID: groupServer, Title: "Servers:"},
-		&cobra.Group{ID: groupKeys, Title: "Keys:"},
+		&cobra.Group{ID: groupKeys, Title: "Managing keys:"},
+		&cobra.Group{ID: groupUse, Title: "Using keys:"},
 		&cobra.Group{ID: groupOperate, Title: "Operating:"},
 	)
 	root.AddCommand(
@@ -138,6 +139,7 @@ func (a *app) root() *cobra.Command {
 const (
 	groupServer  = "server"
 	groupKeys    = "keys"
+	groupUse     = "use"
 	groupOperate = "operate"
 )
 

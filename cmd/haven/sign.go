@@ -12,7 +12,7 @@ func (a *app) sign() *cobra.Command {
 	var from messageFlags
 	var out string
 	c := &cobra.Command{
-		Use: "sign", Short: "Sign a message or its digest", GroupID: groupKeys,
+		Use: "sign", Short: "Sign a message or its digest", GroupID: groupUse,
 		Long: `Sign with a signing key's primary version, or the version KEY@N. The signature is binary: DER
 for ECDSA, else the bytes of the algorithm's standard.
 

@@ -2,8 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -27,14 +25,6 @@ func outFlag(c *cobra.Command, out *string, what string) {
 
 func algorithmFlag(c *cobra.Command, algorithm *string, example string) {
 	c.Flags().StringVar(algorithm, "algorithm", "", "one of the key's, such as "+example+"; empty: the first of them")
-}
-
-// openInput opens a file or, without one, stdin.
-func (a *app) openInput(in string) (io.ReadCloser, error) {
-	if in == "" {
-		return io.NopCloser(a.stdin), nil
-	}
-	return os.Open(in)
 }
 
 // verdict prints the answer of a verification, and ends the command with 1 when it is no.

@@ -15,7 +15,7 @@ func (a *app) verify() *cobra.Command {
 	var from messageFlags
 	var signature string
 	c := &cobra.Command{
-		Use: "verify", Short: "Tell whether a signature is valid", GroupID: groupKeys,
+		Use: "verify", Short: "Tell whether a signature is valid", GroupID: groupUse,
 		Long: `Tell whether a signature is a key's: with KEY@N, that version's; with a bare key, that of any of
 its versions, those destroyed in good order included. It ends with 0 when it is, and with 1 when
 it is not, saying why. A signature of a compromised version is not valid.

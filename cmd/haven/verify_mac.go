@@ -12,7 +12,7 @@ func (a *app) verifyMAC() *cobra.Command {
 	var req client.VerifyMACRequest
 	var in, mac string
 	c := &cobra.Command{
-		Use: "verify-mac", Short: "Tell whether a MAC is valid", GroupID: groupKeys,
+		Use: "verify-mac", Short: "Tell whether a MAC is valid", GroupID: groupUse,
 		Long: `Tell whether a MAC is a key's: with KEY@N, that version's; with a bare key, that of any of its
 versions that may still be used. It ends with 0 when it is, and with 1 when it is not.
 
