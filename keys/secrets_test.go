@@ -17,6 +17,7 @@ import (
 	"github.com/haven-health/haven/gate"
 	"github.com/haven-health/haven/gate/gatetest"
 	"github.com/haven-health/haven/internal/blob"
+	"github.com/haven-health/haven/internal/crypt"
 	"github.com/haven-health/haven/internal/secret"
 	"github.com/haven-health/haven/keys"
 	"github.com/haven-health/haven/store"
@@ -33,7 +34,7 @@ type witness struct {
 }
 
 // makers draw secrets.
-var makers = []string{"crypt.GenerateKey", "secret.Random", "identity.NewToken", "seal.generateRoot"}
+var makers = []string{"crypt.GenerateKey", "crypt.readRandom", "secret.Random", "identity.NewToken", "seal.generateRoot"}
 
 func (w *witness) Read(p []byte) (int, error) {
 	n, err := rand.Read(p)
@@ -120,6 +121,7 @@ func exercise(w *gatetest.World, faulty *storetest.Faulty, canary []byte) (texts
 		note(err)
 		_, err = w.Gate().Begin(background, gate.Encrypt, gate.Proof{Bearer: secret.New(bytes.Clone(canary))})
 		note(err)
+		dataKeys = append(dataKeys, exerciseOthers(w, note, canary)...)
 		_, err = km.RotateKey(background, k.ID)
 		note(err)
 		if round < 2 {
@@ -133,6 +135,63 @@ func exercise(w *gatetest.World, faulty *storetest.Faulty, canary []byte) (texts
 	_, err = km.Encrypt(background, keys.EncryptRequest{Key: k.ID, Plaintext: canary})
 	note(err)
 	return b.String(), dataKeys
+}
+
+// exerciseOthers does with keys of the other kinds what they do to a canary, well and badly, and
+// returns the secrets that were answered. What fails it notes.
+func exerciseOthers(w *gatetest.World, note func(error), canary []byte) (secrets [][]byte) {
+	km := w.KeyManager()
+	made := map[keys.Kind]string{}
+	for _, kind := range []keys.Kind{dataKey, signer, macKey, party, kem, receiver} {
+		k, err := km.CreateKey(background, keys.CreateRequest{Purpose: "canary", Type: kind.Type, Spec: kind.Spec, Usage: kind.Usage})
+		note(err)
+		if err == nil {
+			made[kind] = k.ID
+		}
+	}
+	_, err := km.Sign(background, keys.SignRequest{Key: made[signer], Message: canary})
+	note(err)
+	_, err = km.Sign(background, keys.SignRequest{Key: made[signer], Digest: canary})
+	note(err)
+	_, err = km.Verify(background, keys.VerifyRequest{Key: made[signer], Message: canary, Signature: canary})
+	note(err)
+	_, err = km.GenerateMAC(background, keys.MACRequest{Key: made[macKey], Message: canary})
+	note(err)
+	_, err = km.VerifyMAC(background, keys.VerifyMACRequest{Key: made[macKey], Message: canary, MAC: canary})
+	note(err)
+	_, err = km.Sign(background, keys.SignRequest{Key: made[macKey], Message: canary, Algorithm: keys.Algorithm(canary)})
+	note(err)
+	if sealed, err := km.HPKESeal(background, keys.SealRequest{Key: made[receiver], Plaintext: canary}); err == nil {
+		_, err = km.HPKEOpen(background, keys.OpenRequest{Ciphertext: sealed.Ciphertext})
+		note(err)
+		_, err = km.HPKEOpen(background, keys.OpenRequest{Ciphertext: append(sealed.Ciphertext, canary...)})
+		note(err)
+	}
+	if public, err := km.GetPublicKey(background, made[party]); err == nil {
+		agreed, err := km.DeriveSharedSecret(background, keys.AgreeRequest{Key: made[party], PublicKey: public.PublicKey})
+		note(err)
+		if err == nil {
+			secrets = append(secrets, agreed.SharedSecret)
+		}
+		_, err = km.DeriveSharedSecret(background, keys.AgreeRequest{Key: made[party], PublicKey: canary})
+		note(err)
+	}
+	if shared, err := km.Encapsulate(background, keys.EncapsulateRequest{Key: made[kem]}); err == nil {
+		secrets = append(secrets, shared.SharedSecret)
+		_, err = km.Decapsulate(background, keys.DecapsulateRequest{Key: made[kem], Ciphertext: canary})
+		note(err)
+	}
+	pair, err := km.GenerateDataKeyPair(background, keys.DataKeyPairRequest{Key: made[dataKey], Spec: crypt.Ed25519})
+	note(err)
+	if err == nil {
+		seed := pair.PrivateKeyPlaintext[len(pair.PrivateKeyPlaintext)-32:] // what is before it is the same in all
+		secrets = append(secrets, seed)
+		_, err = km.ReEncrypt(background, keys.ReEncryptRequest{Ciphertext: pair.PrivateKeyCiphertext, Key: made[dataKey]})
+		note(err)
+		_, err = km.ReEncrypt(background, keys.ReEncryptRequest{Ciphertext: pair.PrivateKeyCiphertext, Key: string(canary)})
+		note(err)
+	}
+	return secrets
 }
 
 // TestSecretsStayIn: no plaintext, token, data key or key material is in a record, an item, an error
@@ -172,6 +231,9 @@ func TestSecretsStayIn(t *testing.T) {
 		if !source.makers[maker] {
 			t.Errorf("%s drew nothing: it is not watched", maker)
 		}
+	}
+	if len(dataKeys) < 6 {
+		t.Errorf("%d secrets were answered", len(dataKeys))
 	}
 	if len(texts) == 0 || log.String() == "" {
 		t.Error("nothing failed, nothing was logged: nothing was tested")
