@@ -97,9 +97,10 @@ type System struct {
 	manager *keys.Manager
 	admin   gate.ID
 	// token is the first administrator's, if this opening made the store.
-	token  secret.Bytes
-	alarms alarms
-	pinned pinned
+	token     secret.Bytes
+	alarms    alarms
+	pinned    pinned
+	rewrapper rewrapper
 }
 
 // Open opens a store, making it when there is none, and unlocks it with the seals of the Config.
@@ -139,6 +140,7 @@ func (s *System) FirstToken() (token secret.Bytes, ok bool) { return s.token, s.
 
 // Close lets what is under way finish, and closes. Nothing durable depends on it.
 func (s *System) Close() error {
+	s.stopRewrapping()
 	if err := s.pin(context.Background(), gate.Shutdown); err != nil { // as when the disk is full, or failed
 		s.cfg.Log.Warn("the journal's end could not be pinned", slog.Any("error", err))
 	}

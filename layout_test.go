@@ -36,7 +36,7 @@ var mayImport = map[string]string{
 	"gate/gatetest": ". gate identity internal/clock internal/secret journal lifecycle seal store store/memory",
 
 	// The domains: never each other.
-	"keys":     "gate internal/blob internal/crypt internal/secret lifecycle store",
+	"keys":     "gate internal/blob internal/crypt internal/fault internal/secret lifecycle store",
 	"identity": "access gate internal/secret store",
 
 	// The root of trust.
@@ -96,6 +96,7 @@ var seams = []seam{
 	{"client/client.go", "time.NewTimer", "the pause between two tries, unless Config.Wait replaces it"},
 	{"serve_watch.go", "time.NewTicker", "paces another look at alarms and seals; no deadline and no right depends on it"},
 	{"pin.go", "time.NewTicker", "paces a safeguard; no deadline and no right depends on it"},
+	{"rewrap.go", "time.NewTicker time.NewTimer", "paces background work; no deadline and no right depends on it"},
 	{"scrub.go", "time.NewTicker", "paces background checks; no deadline and no right depends on it"},
 
 	{"haven.go", "crypto/rand", "the default of Config.Random"},

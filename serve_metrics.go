@@ -26,6 +26,11 @@ func (s *Server) register(r *prometheus.Registry) {
 	}
 	r.MustRegister(
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "haven_rewrapped_versions_total", Help: "Key versions wrapped anew because the master version that wrapped them is no longer primary.",
+		}, s.counter(func(system *System) uint64 { return system.rewrapper.versions.Load() })),
+		s.gauge("haven_rewrap_waiting", "Old master versions that still wrap keys and wait: their master key is stopped, or the last try failed.",
+			func(system *System) float64 { return float64(system.rewrapper.waiting.Load()) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "haven_tampered_items_total", Help: "Stored items that failed their check: look at each.",
 		}, s.counter(func(system *System) uint64 { return system.alarms.items.Load() })),
 		s.gauge("haven_store_low_space", "1 while only restricting operations are accepted for want of space.",

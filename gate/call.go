@@ -91,18 +91,8 @@ type Target struct {
 // Check decides one use of the target by the lifecycle table: nil, an error matching InvalidState
 // that tells what happened, to which key, and what to do, or lifecycle.ErrUntrusted.
 func (t *Target) Check(use lifecycle.Use, now time.Time) error {
-	if t.Master != nil {
-		_, resumes := lifecycle.AdvanceKey(*t.Master, now)
-		switch {
-		case resumes:
-			return Refused(t.Wrapping, &lifecycle.Refusal{Reason: lifecycle.ReasonResumeFirst})
-		case t.Master.Status() != lifecycle.Enabled:
-			return &Error{Code: InvalidState, Key: t.Key, Reason: "master_" + reasonOf(t.Master),
-				Detail: fmt.Sprintf("key %s cannot be used while its master key %s is %s", t.Key, t.Wrapping, t.Master.Status())}
-		case t.Master.Primary == 0 && t.WrappingVer <= t.Master.CompromisedThrough:
-			return &Error{Code: InvalidState, Key: t.Key, Reason: "master_compromised",
-				Detail: fmt.Sprintf("key %s cannot be used: its master key %s was compromised as a whole; rotate the master key", t.Key, t.Wrapping)}
-		}
+	if err := t.CheckMaster(now); err != nil {
+		return err
 	}
 	if t.Version == 0 {
 		if t.State.Status() == lifecycle.Enabled {
@@ -115,6 +105,26 @@ func (t *Target) Check(use lifecycle.Use, now time.Time) error {
 		return err
 	}
 	return Refused(t.Key, err)
+}
+
+// CheckMaster decides whether the target's master key lets it be unwrapped: nil, or an error matching
+// InvalidState.
+func (t *Target) CheckMaster(now time.Time) error {
+	if t.Master == nil {
+		return nil
+	}
+	_, resumes := lifecycle.AdvanceKey(*t.Master, now)
+	switch {
+	case resumes:
+		return Refused(t.Wrapping, &lifecycle.Refusal{Reason: lifecycle.ReasonResumeFirst})
+	case t.Master.Status() != lifecycle.Enabled:
+		return &Error{Code: InvalidState, Key: t.Key, Reason: "master_" + reasonOf(t.Master),
+			Detail: fmt.Sprintf("key %s cannot be used while its master key %s is %s", t.Key, t.Wrapping, t.Master.Status())}
+	case t.Master.Primary == 0 && t.WrappingVer <= t.Master.CompromisedThrough:
+		return &Error{Code: InvalidState, Key: t.Key, Reason: "master_compromised",
+			Detail: fmt.Sprintf("key %s cannot be used: its master key %s was compromised as a whole; rotate the master key", t.Key, t.Wrapping)}
+	}
+	return nil
 }
 
 // withoutPrimary decides a use of a key that has none: an older version may still tell whether a
@@ -183,6 +193,8 @@ type Outcome struct {
 	// Wrapping and WrappingVer likewise.
 	Wrapping    ID
 	WrappingVer uint32
+	// Recovery tells that a compromised master version unwrapped something: see [Target.Recovery].
+	Recovery bool
 	// Parameters are added to the request's in the record.
 	Parameters string
 	// Answer is kept for the idempotency key, without any secret; nil keeps an empty one.

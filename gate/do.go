@@ -298,6 +298,9 @@ func (g *Gate) success(c *Call, req *Request, a Approved, outcome Outcome, flags
 	if !outcome.Wrapping.IsZero() {
 		r.Wrapping, r.WrappingVer = outcome.Wrapping, outcome.WrappingVer
 	}
+	if outcome.Recovery {
+		r.Flags |= journal.Recovery
+	}
 	if outcome.Parameters != "" {
 		r.Parameters = joinParameters(r.Parameters, outcome.Parameters)
 	}

@@ -146,7 +146,7 @@ func (r *Ring) create(ctx context.Context, a gate.Approved, req *CreateRequest, 
 		return gate.Outcome{}, err
 	}
 	v.Life = made.New
-	v.Life.Wraps = key.Type == Master
+	v.Life.Wraps = key.Type == Master && v.Life.State == lifecycle.Active
 	keyPut, err := keyChange(id, key, nil)
 	if err != nil {
 		return gate.Outcome{}, err

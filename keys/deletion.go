@@ -3,6 +3,7 @@ package keys
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/haven-health/haven/gate"
 	"github.com/haven-health/haven/lifecycle"
@@ -16,7 +17,8 @@ type ScheduleDeletionRequest struct {
 }
 
 // ScheduleKeyDeletion sets the day of destruction. Until then nobody uses what is to be destroyed,
-// and CancelKeyDeletion keeps it.
+// and CancelKeyDeletion keeps it. A master key stops what it wraps with it, and is not destroyed
+// while it wraps anything: the answer tells how much that is.
 func (m *Manager) ScheduleKeyDeletion(ctx context.Context, c *gate.Call, req ScheduleDeletionRequest) (*Key, error) {
 	return m.manage(ctx, c, req.Key, "", func(e *edit) error {
 		e.out.Parameters = fmt.Sprintf("days=%d", req.Days)
@@ -27,7 +29,7 @@ func (m *Manager) ScheduleKeyDeletion(ctx context.Context, c *gate.Call, req Sch
 			}
 			e.body.Life = life
 			e.out.Stops = append(e.out.Stops, gate.Stop{Ref: keyRef(e.id), What: gate.PendingDeletion})
-			return nil
+			return e.tellWraps()
 		}
 		v, err := e.version(e.named)
 		if err != nil {
@@ -41,11 +43,38 @@ func (m *Manager) ScheduleKeyDeletion(ctx context.Context, c *gate.Call, req Sch
 	})
 }
 
+// tellWraps has the answer tell what a master key wraps.
+func (e *edit) tellWraps() error {
+	var counted Key
+	if err := e.m.ring.countOf(e.ctx, e, &counted); err != nil {
+		return err
+	}
+	e.answer = func(k *Key) { k.Wraps, k.RewrapLeft = counted.Wraps, counted.RewrapLeft }
+	return nil
+}
+
+// cancelTime is the time by which a cancellation is late: a master key's is not while it wraps
+// anything, because its date destroyed nothing then.
+func (e *edit) cancelTime() (time.Time, error) {
+	if e.body.Type != Master {
+		return e.now, nil
+	}
+	all, _, err := e.m.ring.countKey(e.ctx, e.id, &e.body.Life)
+	if err != nil || all.Count == 0 {
+		return e.now, err
+	}
+	return time.Time{}, nil
+}
+
 // CancelKeyDeletion keeps what was to be destroyed. A key is disabled afterwards, as in AWS KMS.
 func (m *Manager) CancelKeyDeletion(ctx context.Context, c *gate.Call, req KeyRequest) (*Key, error) {
 	return m.manage(ctx, c, req.Key, "", func(e *edit) error {
 		if e.named == 0 {
-			life, err := lifecycle.CancelKeyDeletion(e.body.Life, e.now)
+			by, err := e.cancelTime()
+			if err != nil {
+				return err
+			}
+			life, err := lifecycle.CancelKeyDeletion(e.body.Life, by)
 			if err != nil {
 				return e.refused(err)
 			}

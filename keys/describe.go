@@ -20,7 +20,7 @@ func (m *Manager) DescribeKey(ctx context.Context, c *gate.Call, req KeyRequest)
 			body = &primary.body
 		}
 		out = m.ring.document(e.id, &e.body, body, e.now)
-		return gate.Outcome{}, nil
+		return gate.Outcome{}, m.ring.countOf(ctx, e, &out)
 	})
 	if err != nil {
 		return nil, err

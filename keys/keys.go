@@ -101,6 +101,10 @@ type Key struct {
 	// DisabledUntil is when a disabled key can be used again; absent: when it is enabled.
 	DisabledUntil time.Time `json:"disabled_until,omitzero"`
 	DeletionDate  time.Time `json:"deletion_date,omitzero"`
+	// Wraps is what a master key wraps, and RewrapLeft what of that its older versions still do. Only
+	// describe-key and schedule-key-deletion count them.
+	Wraps      *Wraps `json:"wraps,omitzero"`
+	RewrapLeft *Wraps `json:"rewrap_left,omitzero"`
 	// PreviousVersion is the version that rotate-key replaced.
 	PreviousVersion uint32 `json:"previous_version,omitzero"`
 }
@@ -117,6 +121,8 @@ type Version struct {
 	DeletionDate   time.Time       `json:"deletion_date,omitzero"`
 	WasCompromised bool            `json:"was_compromised,omitzero"`
 	WrappedBy      string          `json:"wrapped_by,omitzero"`
+	// Wraps is what a version of a master key wraps.
+	Wraps *Wraps `json:"wraps,omitzero"`
 	// CheckValue tells whether another place holds the same material, and says nothing about it.
 	CheckValue string `json:"key_check_value,omitzero"`
 }

@@ -38,7 +38,7 @@ func (m *Manager) ListKeyVersions(ctx context.Context, c *gate.Call, req ListVer
 		}
 		out = VersionPage{Versions: []Version{}, NextCursor: nextCursor(&found)}
 		for i := range found.Items {
-			v, err := m.ring.showVersion(a, key, &found.Items[i])
+			v, err := m.ring.showVersion(ctx, a, key, &found.Items[i])
 			if err != nil {
 				return gate.Outcome{}, err
 			}
@@ -52,7 +52,7 @@ func (m *Manager) ListKeyVersions(ctx context.Context, c *gate.Call, req ListVer
 	return &out, nil
 }
 
-func (r *Ring) showVersion(a gate.Approved, key *loadedKey, item *store.Item) (Version, error) {
+func (r *Ring) showVersion(ctx context.Context, a gate.Approved, key *loadedKey, item *store.Item) (Version, error) {
 	b, err := decodeVersion(item)
 	if err != nil {
 		return Version{}, err
@@ -61,11 +61,20 @@ func (r *Ring) showVersion(a gate.Approved, key *loadedKey, item *store.Item) (V
 	if s := r.cfg.View.Stopped(item.Ref); s.Compromised {
 		life.State, life.WasCompromised = lifecycle.Compromised, true
 	}
+	var wraps *Wraps
+	if key.body.Type == Master {
+		wraps = new(Wraps)
+		if life.Wraps {
+			if *wraps, err = r.count(ctx, idOf(item.ID), life.Number); err != nil {
+				return Version{}, err
+			}
+		}
+	}
 	return Version{
 		KeyID: idOf(item.ID).String(), Version: binary.BigEndian.Uint32([]byte(item.ID[16:])),
 		State:     lifecycle.Effective(key.body.Life, life, a.Time()),
 		CreatedAt: life.CreatedAt, ExpiresAt: life.ExpiresAt, GraceEndsAt: life.GraceEndsAt,
 		LifetimeEndsAt: life.LifetimeEndsAt, DeletionDate: life.DeletionDate,
-		WasCompromised: life.WasCompromised, WrappedBy: r.wrappedBy(b), CheckValue: b.Check,
+		WasCompromised: life.WasCompromised, WrappedBy: r.wrappedBy(b), Wraps: wraps, CheckValue: b.Check,
 	}, nil
 }

@@ -20,12 +20,28 @@ type Manager struct {
 	random io.Reader
 	policy lifecycle.Policy
 	turns  turns
+	// masters holds a token when a master key was changed since somebody looked.
+	masters chan struct{}
 }
 
 // NewManager makes a manager over a ring whose gate is g. Policy holds the periods of keys that
 // are created without their own.
 func NewManager(g *gate.Gate, ring *Ring, random io.Reader, policy lifecycle.Policy) *Manager {
-	return &Manager{gate: g, ring: ring, random: random, policy: policy, turns: turns{taken: map[gate.ID]chan struct{}{}}}
+	return &Manager{
+		gate: g, ring: ring, random: random, policy: policy,
+		turns: turns{taken: map[gate.ID]chan struct{}{}}, masters: make(chan struct{}, 1),
+	}
+}
+
+// MastersChanged is ready once a master key was changed through this Manager: something may be left
+// to Rewrap, which [Ring.RewrapDue] tells.
+func (m *Manager) MastersChanged() <-chan struct{} { return m.masters }
+
+func (m *Manager) masterChanged() {
+	select {
+	case m.masters <- struct{}{}:
+	default: // nobody looked since the one before
+	}
 }
 
 // replay returns how an operation answers again for an idempotency key, from what it stored.
@@ -54,8 +70,10 @@ func (m *Manager) change(ctx context.Context, c *gate.Call, req gate.Request, f 
 	var made fresh
 	defer made.destroy()
 	req.Replay = replay(&out)
+	master := false
 	err := m.gate.Do(ctx, c, req, func(a gate.Approved) (gate.Outcome, error) {
 		e := m.edit(ctx, a, &made)
+		master = e.body.Type == Master
 		if err := f(e); err != nil {
 			return gate.Outcome{}, err
 		}
@@ -63,6 +81,9 @@ func (m *Manager) change(ctx context.Context, c *gate.Call, req gate.Request, f 
 	})
 	if err != nil {
 		return nil, err
+	}
+	if master {
+		m.masterChanged()
 	}
 	return &out, nil
 }
@@ -122,6 +143,9 @@ func (e *edit) refused(err error) error { return gate.Refused(e.id, err) }
 
 // putVersion stages a version; before is nil for a new one.
 func (e *edit) putVersion(v *versionBody, before *loadedVersion) error {
+	if e.body.Type == Master && v.Life.Number == e.body.Life.Primary {
+		v.Life.Wraps = true // from now on keys may be wrapped by it
+	}
 	var change gate.Change
 	var err error
 	if before == nil {
@@ -152,7 +176,6 @@ func (e *edit) addVersion(life lifecycle.Version) error {
 		return err
 	}
 	v.Life = life
-	v.Life.Wraps = e.body.Type == Master
 	e.out.Version, e.out.Wrapping, e.out.WrappingVer = life.Number, v.by, v.byVer
 	return e.putVersion(v, nil)
 }

@@ -9,10 +9,12 @@ type modelVersion struct {
 	state                          string // as recorded: active, rotating, deprecated, expired, compromised
 	expires, grace, life, deletion int    // days, 0 never
 	wrappedBy                      int    // version of the master
+	wraps                          bool   // of a master: others may be wrapped by it
 }
 
 type modelKey struct {
-	master   *modelKey // nil: the root key wraps it, and it wraps others
+	master   *modelKey   // nil: the root key wraps it, and it wraps others
+	children []*modelKey // of a master
 	disabled bool
 	until    int // disabled; 0 until enabled
 	deletion int
@@ -22,8 +24,6 @@ type modelKey struct {
 
 	rotation, graceDays, lifetime int
 }
-
-func (k *modelKey) wraps() bool { return k.master == nil }
 
 // status is what stops the whole key. What was disabled for a time comes back by itself.
 func (k *modelKey) status(today int) string {
@@ -48,7 +48,7 @@ func (k *modelKey) recorded(n, today int) string {
 	if s == "rotating" && reached(v.grace, today) {
 		s = "deprecated"
 	}
-	if s == "deprecated" && reached(v.life, today) && !k.wraps() {
+	if s == "deprecated" && reached(v.life, today) && !v.wraps {
 		s = "expired"
 	}
 	return s
@@ -57,8 +57,8 @@ func (k *modelKey) recorded(n, today int) string {
 // effective is the state with the calendar of destruction, too.
 func (k *modelKey) effective(n, today int) string {
 	s := k.recorded(n, today)
-	over := (s == "expired" || s == "compromised") && reached(k.versions[n-1].deletion, today) && !k.wraps()
-	if reached(k.deletion, today) || over {
+	over := (s == "expired" || s == "compromised") && reached(k.versions[n-1].deletion, today)
+	if (reached(k.deletion, today) || over) && !k.versions[n-1].wraps {
 		return "destroyed"
 	}
 	return s
@@ -148,6 +148,8 @@ func (k *modelKey) make(today int) string {
 			m.rotate(0, today)
 		}
 		v.wrappedBy = m.primary
+	} else {
+		v.wraps = true
 	}
 	if k.rotation != never {
 		v.expires = today + k.rotation
@@ -158,6 +160,29 @@ func (k *modelKey) make(today int) string {
 	k.versions = append(k.versions, v)
 	k.primary = len(k.versions)
 	return "ok"
+}
+
+// rewrap is what follows every change of a master by itself: while the master can be used, its
+// primary wraps all that it wraps, and nothing else does.
+func (k *modelKey) rewrap(today int) {
+	if k.status(today) != "" || k.primary == 0 {
+		return
+	}
+	for _, child := range k.children {
+		for i := range child.versions {
+			if child.versions[i].wrappedBy != k.primary && reached(k.versions[k.primary-1].expires, today) {
+				k.rotate(0, today)
+			}
+		}
+	}
+	for _, child := range k.children {
+		for i := range child.versions {
+			child.versions[i].wrappedBy = k.primary
+		}
+	}
+	for i := range k.versions {
+		k.versions[i].wraps = i+1 == k.primary
+	}
 }
 
 func (k *modelKey) rotate(named, today int) string {
@@ -322,7 +347,7 @@ func (k *modelKey) cancel(n, today int) string {
 		switch {
 		case k.deletion == never:
 			return "not_pending_deletion"
-		case reached(k.deletion, today):
+		case reached(k.deletion, today) && len(k.children) == 0:
 			return "destroyed"
 		}
 		k.deletion, k.disabled, k.until = never, true, never

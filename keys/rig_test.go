@@ -166,6 +166,32 @@ func (r *rig) same(k *realKey, m *modelKey) error {
 	return nil
 }
 
+// wrapped compares what wraps each version of a key, and what the master says it wraps, with the
+// model.
+func (r *rig) wrapped(master, k *realKey, m *modelKey) error {
+	page, err := r.km.ListKeyVersions(background, keys.ListVersionsRequest{Key: k.id})
+	if err != nil {
+		return err
+	}
+	want := map[uint32]int{}
+	for _, v := range page.Versions {
+		by := m.versions[v.Version-1].wrappedBy
+		if want := named(master.id, by); v.WrappedBy != want {
+			return fmt.Errorf("version %d is wrapped by %s, want %s", v.Version, v.WrappedBy, want)
+		}
+		want[uint32(by)]++
+	}
+	if page, err = r.km.ListKeyVersions(background, keys.ListVersionsRequest{Key: master.id}); err != nil {
+		return err
+	}
+	for _, v := range page.Versions {
+		if v.Wraps == nil || v.Wraps.Count != want[v.Version] || v.Wraps.More {
+			return fmt.Errorf("version %d of the master says that it wraps %+v, want %d", v.Version, v.Wraps, want[v.Version])
+		}
+	}
+	return nil
+}
+
 func (r *rig) dayOf(t time.Time) int {
 	if t.IsZero() {
 		return never

@@ -76,6 +76,7 @@ func sequence(t *testing.T, seed uint64) map[string]int {
 	pick := func(list ...int) int { return list[rng.IntN(len(list))] }
 	master := &modelKey{rotation: pick(0, 0, 90), graceDays: pick(0, 30), lifetime: pick(0, 120)}
 	data := &modelKey{master: master, rotation: pick(0, 30, 90), graceDays: pick(0, 1, 30), lifetime: pick(0, 0, 40, 120)}
+	master.children = []*modelKey{data}
 	models := []*modelKey{master, data}
 	master.make(r.day)
 	real := []*realKey{r.create(master, "")}
@@ -101,11 +102,19 @@ func sequence(t *testing.T, seed uint64) map[string]int {
 		if want == "ok" {
 			passed[e.op]++
 		}
+		if err := r.Rewrap(background); err != nil {
+			t.Errorf("seed %d:%s: re-wrapping: %v", seed, told, err)
+		}
+		master.rewrap(r.day)
 		for i := range models {
 			if err := r.same(real[i], models[i]); err != nil {
 				t.Errorf("seed %d:%s: key %d: %v", seed, told, i, err)
 				return passed
 			}
+		}
+		if err := r.wrapped(real[0], real[1], data); err != nil {
+			t.Errorf("seed %d:%s: %v", seed, told, err)
+			return passed
 		}
 		for i, m := range models {
 			r.keep(real[i], len(m.versions))

@@ -86,7 +86,7 @@ func Effective(k Key, v Version, now time.Time) State {
 	if s == Deprecated && passed(v.LifetimeEndsAt, now) && !v.Wraps {
 		s = Expired
 	}
-	if passed(k.DeletionDate, now) || deletable.Has(s) && passed(v.DeletionDate, now) && !v.Wraps {
+	if !v.Wraps && (passed(k.DeletionDate, now) || deletable.Has(s) && passed(v.DeletionDate, now)) {
 		s = Destroyed
 	}
 	return s
