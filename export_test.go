@@ -16,3 +16,10 @@ func LogAlarms(log *slog.Logger, before, now Alarms) {
 	s.cfg.Log = log
 	s.logAlarms(before, now)
 }
+
+// HoldRewrapping keeps the system from wrapping anything anew until release is called, so that a
+// test can look at what stands before it.
+func (s *System) HoldRewrapping() (release func()) {
+	s.rewrapper.one.Lock()
+	return s.rewrapper.one.Unlock
+}

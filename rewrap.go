@@ -34,7 +34,7 @@ type rewrapper struct {
 	stop  context.CancelFunc
 	ended chan struct{}
 	// one is held by who does it: a second of the same process would only meet what the first one
-	// changed.
+	// changed. It guards blocked.
 	one sync.Mutex
 
 	versions atomic.Uint64 // wrapped anew
@@ -42,10 +42,14 @@ type rewrapper struct {
 	blocked  map[gate.ID]string
 }
 
-func (s *System) startRewrapping() {
-	ctx, stop := context.WithCancel(context.Background())
+// startRewrapping looks once, before anything else is done with the system, and goes on in the
+// background.
+func (s *System) startRewrapping(ctx context.Context) {
+	due, err := s.rewrapDue(ctx)
+	s.rewrapFailed(ctx, err)
+	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.rewrapper.stop, s.rewrapper.ended = stop, make(chan struct{})
-	go s.keepRewrapping(ctx)
+	go s.keepRewrapping(ctx, len(due) > 0 || err != nil)
 }
 
 func (s *System) stopRewrapping() {
@@ -55,15 +59,15 @@ func (s *System) stopRewrapping() {
 	}
 }
 
-func (s *System) keepRewrapping(ctx context.Context) {
+func (s *System) keepRewrapping(ctx context.Context, due bool) {
 	defer close(s.rewrapper.ended)
 	ticker := time.NewTicker(rewrapLook)
 	defer ticker.Stop()
 	for {
-		err := s.rewrap(ctx, s.pause)
-		if err != nil && ctx.Err() == nil && !errors.Is(err, gate.NoSpace) {
-			s.cfg.Log.Error("re-wrapping was interrupted and goes on within a minute", slog.Any("error", err))
+		if due {
+			s.rewrapFailed(ctx, s.rewrap(ctx, s.pause))
 		}
+		due = true
 		select {
 		case <-ctx.Done():
 			return
@@ -71,6 +75,12 @@ func (s *System) keepRewrapping(ctx context.Context) {
 			s.pause(ctx, rewrapSettle)
 		case <-ticker.C:
 		}
+	}
+}
+
+func (s *System) rewrapFailed(ctx context.Context, err error) {
+	if err != nil && ctx.Err() == nil && !errors.Is(err, gate.NoSpace) { // of which the log tells already
+		s.cfg.Log.Error("re-wrapping was interrupted; it is tried again each minute", slog.Any("error", err))
 	}
 }
 
@@ -82,45 +92,56 @@ func (s *System) Rewrap(ctx context.Context) error {
 }
 
 func (s *System) rewrap(ctx context.Context, pause func(context.Context, time.Duration)) error {
-	w := &s.rewrapper
-	w.one.Lock()
-	defer w.one.Unlock()
-	waiting, blocked := uint64(0), map[gate.ID]string{}
-	var failed error
-	err := s.ring.Masters(ctx, func(master gate.ID) error {
-		due, err := s.ring.RewrapDue(ctx, master)
-		if err != nil {
-			return err
+	s.rewrapper.one.Lock()
+	defer s.rewrapper.one.Unlock()
+	due, err := s.rewrapDue(ctx)
+	for i := 0; i < len(due) && ctx.Err() == nil; i++ {
+		failed := s.rewrapVersion(ctx, due[i], pause)
+		if failed != nil {
+			s.rewrapper.waiting.Add(1)
 		}
+		err = errors.Join(err, failed) // what is wrong with one keeps no other waiting
+	}
+	return err
+}
+
+// oldVersion is a version of a master key that is no longer its primary.
+type oldVersion struct {
+	master  gate.ID
+	version uint32
+}
+
+// rewrapDue looks at every master key for what can be done now, and tells of what cannot.
+func (s *System) rewrapDue(ctx context.Context) (found []oldVersion, err error) {
+	waiting, blocked := uint64(0), map[gate.ID]string{}
+	err = s.ring.Masters(ctx, func(master gate.ID) error {
+		due, err := s.ring.RewrapDue(ctx, master)
 		if due.Blocked != "" && len(due.Versions) > 0 {
 			waiting += uint64(len(due.Versions))
 			blocked[master] = due.Blocked
-			if w.blocked[master] != due.Blocked {
-				s.cfg.Log.Warn("re-wrapping waits: its master key cannot be used",
+			if s.rewrapper.blocked[master] != due.Blocked {
+				s.cfg.Log.Warn("re-wrapping waits: the master key cannot be used",
 					slog.String("key_id", master.String()), slog.String("reason", due.Blocked))
 			}
 			return nil
 		}
 		for _, version := range due.Versions {
-			if err := s.rewrapVersion(ctx, master, version, pause); err != nil {
-				waiting++
-				failed = errors.Join(failed, err) // what is wrong with one keeps no other waiting
-			}
+			found = append(found, oldVersion{master, version})
 		}
-		return ctx.Err()
+		return err
 	})
-	w.blocked = blocked
-	w.waiting.Store(waiting)
-	return errors.Join(err, failed)
+	s.rewrapper.blocked = blocked
+	s.rewrapper.waiting.Store(waiting)
+	return found, err
 }
 
 // rewrapVersion wraps anew all that one version wraps, a page an operation.
-func (s *System) rewrapVersion(ctx context.Context, master gate.ID, version uint32, pause func(context.Context, time.Duration)) error {
-	log := s.cfg.Log.With(slog.String("key_id", master.String()), slog.Uint64("version", uint64(version)))
+func (s *System) rewrapVersion(ctx context.Context, old oldVersion, pause func(context.Context, time.Duration)) error {
+	log := s.cfg.Log.With(slog.String("key_id", old.master.String()), slog.Uint64("version", uint64(old.version)))
 	total, contended := uint64(0), 0
 	for pages := 1; ; pages++ {
 		began := s.cfg.Clock.Monotonic()
-		page, err := s.rewrapOnce(ctx, master, version)
+		page, err := s.rewrapOnce(ctx, old)
 		if errors.Is(err, gate.Contended) && contended < maxContended {
 			contended++
 			pages--
@@ -148,7 +169,7 @@ func (s *System) rewrapVersion(ctx context.Context, master gate.ID, version uint
 }
 
 // rewrapOnce does one page. It is Haven's own work, in the local administrator's name.
-func (s *System) rewrapOnce(ctx context.Context, master gate.ID, version uint32) (keys.Rewrapped, error) {
+func (s *System) rewrapOnce(ctx context.Context, old oldVersion) (keys.Rewrapped, error) {
 	begun, err := s.gate.Begin(ctx, gate.Rewrap, gate.Proof{Local: s.admin})
 	if err != nil {
 		return keys.Rewrapped{}, err
@@ -157,7 +178,7 @@ func (s *System) rewrapOnce(ctx context.Context, master gate.ID, version uint32)
 	if err != nil {
 		return keys.Rewrapped{}, err
 	}
-	return s.manager.Rewrap(ctx, own, master, version)
+	return s.manager.Rewrap(ctx, own, old.master, old.version)
 }
 
 // pause leaves the store to others for as long as the page before took.

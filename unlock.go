@@ -161,7 +161,7 @@ func (l *Locked) Unlock(ctx context.Context, seals map[string]seal.Seal, before 
 		s.discard()
 		return nil, err
 	}
-	s.startRewrapping()
+	s.startRewrapping(ctx)
 	return s, nil
 }
 

@@ -7,8 +7,8 @@ import (
 	"github.com/haven-health/haven/lifecycle"
 )
 
-// UpdateRequest changes a key's purpose, periods, description or owner; what is left out stays. An
-// empty Description or Owner takes away the one there is.
+// UpdateRequest changes what a key says of itself, its periods or its master; what is left out stays.
+// An empty Description or Owner takes away the one there is.
 type UpdateRequest struct {
 	Key          string  `json:"key"`
 	Purpose      string  `json:"purpose,omitzero"`
@@ -17,10 +17,13 @@ type UpdateRequest struct {
 	RotationDays Days    `json:"rotation_days,omitzero"`
 	GraceDays    Days    `json:"grace_days,omitzero"`
 	LifetimeDays Days    `json:"lifetime_days,omitzero"`
+	// Master is a reference to the master key that shall wrap this one, all its versions.
+	Master string `json:"master,omitzero"`
 }
 
-// UpdateKey changes what a key says of itself, or its periods. A new rotation period counts from the primary's
-// creation; a new lifetime is that of versions made later.
+// UpdateKey changes what a key says of itself, its periods or its master. A new rotation period counts
+// from the primary's creation; a new lifetime is that of versions made later. Versions that a change of
+// master leaves for later operations are with the new one when it returns.
 func (m *Manager) UpdateKey(ctx context.Context, c *gate.Call, req UpdateRequest) (*Key, error) {
 	if req.Purpose != "" {
 		if err := checkPurpose(req.Purpose); err != nil {
@@ -30,7 +33,8 @@ func (m *Manager) UpdateKey(ctx context.Context, c *gate.Call, req UpdateRequest
 	if err := checkDescription(deref(req.Description), deref(req.Owner)); err != nil {
 		return nil, m.gate.Refuse(ctx, c, err)
 	}
-	return m.manage(ctx, c, req.Key, "", func(e *edit) error {
+	more := false
+	out, err := m.manage(ctx, c, req.Key, "", func(e *edit) error {
 		if err := e.wholeKey(); err != nil {
 			return err
 		}
@@ -60,11 +64,22 @@ func (m *Manager) UpdateKey(ctx context.Context, c *gate.Call, req UpdateRequest
 			return e.refused(err)
 		}
 		e.body.Life = key
+		if req.Master != "" {
+			more, err = e.moveTo(req.Master, primary, next)
+			return err
+		}
 		if primary == nil || next == life {
 			return nil
 		}
 		return e.changeVersion(primary, next)
 	})
+	if err == nil && more {
+		err = m.moveRest(ctx, c, out.ID)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
 }
 
 func deref(s *string) string {

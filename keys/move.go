@@ -1,0 +1,136 @@
+package keys
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/haven-health/haven/gate"
+	"github.com/haven-health/haven/lifecycle"
+	"github.com/haven-health/haven/store"
+)
+
+// moveTo stages putting the key under another master: the key, and a page of its versions, wrapped
+// by that master's primary, the newest first. primary is the key's, nil if it has none, to be written
+// with the life next. more tells that versions are left for moveRest.
+func (e *edit) moveTo(master string, primary *loadedVersion, next lifecycle.Version) (more bool, err error) {
+	if e.body.Type == Master {
+		return false, gate.Errorf(gate.InvalidRequest, "a master key is wrapped by the root key; leave master out")
+	}
+	if e.body.Master, err = e.m.ring.masterOf(e.ctx, e.a, master); err != nil {
+		return false, err
+	}
+	numbers, more, err := e.elsewhere()
+	if err != nil {
+		return false, err
+	}
+	written := false
+	for _, n := range numbers {
+		body, v, err := e.moved(n)
+		if err != nil {
+			return false, err
+		}
+		if primary != nil && n == next.Number {
+			body.Life, written = next, true
+		}
+		if err := e.putVersion(body, v); err != nil {
+			return false, err
+		}
+	}
+	if primary != nil && !written && primary.body.Life != next {
+		err = e.changeVersion(primary, next)
+	}
+	e.out.Parameters = fmt.Sprintf("versions=%d", len(numbers))
+	return more, err
+}
+
+// elsewhere returns up to a page of the key's versions that another than its master wraps.
+func (e *edit) elsewhere() (numbers []uint32, more bool, err error) {
+	q := store.Query{Kind: store.KindVersion, Prefix: string(e.id[:]), Reverse: true, Limit: store.MaxPage}
+	for more = true; more; {
+		page, err := e.m.ring.cfg.View.List(e.ctx, q)
+		if err != nil {
+			return nil, false, err
+		}
+		for i := range page.Items {
+			v, err := decodeVersion(&page.Items[i])
+			if err != nil {
+				return nil, false, err
+			}
+			if len(v.wrapped) == 0 || v.by == e.body.Master {
+				continue
+			}
+			if len(numbers) == rewrapPage {
+				return numbers, true, nil
+			}
+			numbers = append(numbers, v.Life.Number)
+		}
+		if more = page.More; more {
+			q.After = page.Items[len(page.Items)-1].ID
+		}
+	}
+	return numbers, false, nil
+}
+
+// moved wraps a version anew under the key's master. The master that wraps it now must allow its
+// use: what is stopped with its master is not taken from under it.
+func (e *edit) moved(n uint32) (*versionBody, *loadedVersion, error) {
+	v, err := e.version(n)
+	if err != nil {
+		return nil, nil, err
+	}
+	r := e.m.ring
+	from := gate.Target{Key: e.id, Version: n, Wrapping: v.body.by, WrappingVer: v.body.byVer}
+	if err := r.above(e.ctx, e.a.Reading(), &from); err != nil {
+		return nil, nil, err
+	}
+	if err := from.CheckMaster(); err != nil {
+		return nil, nil, err
+	}
+	material, err := r.unwrap(e.ctx, e.a, e.id, v, true)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer material.Destroy()
+	body := v.body
+	if err := r.wrap(e.ctx, e.a, e.id, e.body.Master, &body, material); err != nil {
+		return nil, nil, err
+	}
+	e.out.Wrapping, e.out.WrappingVer = body.by, body.byVer
+	e.out.Recovery = e.out.Recovery || from.Recovery
+	return &body, v, nil
+}
+
+// moveRest goes on where moveTo ended, within its call, a page an operation. What a crash leaves
+// stays with the master it was with, and usable: the same update-key takes it along.
+func (m *Manager) moveRest(ctx context.Context, c *gate.Call, key string) error {
+	for more := true; more; {
+		own, err := c.Own(gate.Rewrap, m.gate.View().Now(), m.random)
+		if err != nil {
+			return err
+		}
+		req := gate.Request{References: []gate.Reference{{Text: key}}, RotateFirst: m.rotate}
+		err = m.gate.Do(ctx, own, req, func(a gate.Approved) (gate.Outcome, error) {
+			e := m.edit(ctx, a, nil)
+			var numbers []uint32
+			var err error
+			if numbers, more, err = e.elsewhere(); err != nil {
+				return gate.Outcome{}, err
+			}
+			for _, n := range numbers {
+				body, v, err := e.moved(n)
+				if err != nil {
+					return gate.Outcome{}, err
+				}
+				if err := e.putVersion(body, v); err != nil {
+					return gate.Outcome{}, err
+				}
+			}
+			e.out.Parameters = fmt.Sprintf("versions=%d", len(numbers))
+			return e.out, nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
