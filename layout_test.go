@@ -96,6 +96,7 @@ var seams = []seam{
 	{"client/client.go", "time.NewTimer", "the pause between two tries, unless Config.Wait replaces it"},
 	{"serve_watch.go", "time.NewTicker", "paces another look at alarms and seals; no deadline and no right depends on it"},
 	{"pin.go", "time.NewTicker", "paces a safeguard; no deadline and no right depends on it"},
+	{"cmd/haven/key_rewrap.go", "time.NewTicker", "paces the questions of a command that waits"},
 	{"rewrap.go", "time.NewTicker time.NewTimer", "paces background work; no deadline and no right depends on it"},
 	{"scrub.go", "time.NewTicker", "paces background checks; no deadline and no right depends on it"},
 

@@ -67,9 +67,20 @@ type Key struct {
 	UseCount       uint64    `json:"use_count,omitzero"`
 
 	// WrappedBy is the master version that wraps the primary, as KEY@N.
-	WrappedBy string            `json:"wrapped_by,omitzero"`
-	Tags      map[string]string `json:"tags,omitzero"`
-	Enabled   bool              `json:"enabled"`
+	WrappedBy string `json:"wrapped_by,omitzero"`
+	// Wraps is what a master key wraps, and RewrapLeft what of that its older versions still do: it is
+	// on its way to the primary. Only DescribeKey and ScheduleKeyDeletion tell.
+	Wraps      *Wraps            `json:"wraps,omitzero"`
+	RewrapLeft *Wraps            `json:"rewrap_left,omitzero"`
+	Tags       map[string]string `json:"tags,omitzero"`
+	Enabled    bool              `json:"enabled"`
+}
+
+// Wraps counts the key versions that a master key wraps.
+type Wraps struct {
+	// Count is exact unless More: then there are as many at least.
+	Count int  `json:"count"`
+	More  bool `json:"more,omitzero"`
 }
 
 // Version is one version of a key.
@@ -84,6 +95,8 @@ type Version struct {
 	DeletionDate   time.Time `json:"deletion_date,omitzero"`
 	WasCompromised bool      `json:"was_compromised,omitzero"`
 	WrappedBy      string    `json:"wrapped_by,omitzero"`
+	// Wraps is what a version of a master key wraps.
+	Wraps *Wraps `json:"wraps,omitzero"`
 	// KeyCheckValue tells whether another place holds the same material, and says nothing about it.
 	KeyCheckValue string `json:"key_check_value,omitzero"`
 }
@@ -180,6 +193,8 @@ type UpdateKeyRequest struct {
 	RotationDays *int    `json:"rotation_days,omitzero"`
 	GraceDays    *int    `json:"grace_days,omitzero"`
 	LifetimeDays *int    `json:"lifetime_days,omitzero"`
+	// Master is the master key that shall wrap the key, all its versions.
+	Master string `json:"master,omitzero"`
 }
 
 // UpdateKey changes a key's purpose or schedule.

@@ -83,7 +83,7 @@ func (e *edit) moved(n uint32) (*versionBody, *loadedVersion, error) {
 	if err := r.above(e.ctx, e.a.Reading(), &from); err != nil {
 		return nil, nil, err
 	}
-	if err := from.CheckMaster(); err != nil {
+	if err := from.CheckMaster(e.now); err != nil {
 		return nil, nil, err
 	}
 	material, err := r.unwrap(e.ctx, e.a, e.id, v, true)
@@ -104,11 +104,11 @@ func (e *edit) moved(n uint32) (*versionBody, *loadedVersion, error) {
 // stays with the master it was with, and usable: the same update-key takes it along.
 func (m *Manager) moveRest(ctx context.Context, c *gate.Call, key string) error {
 	for more := true; more; {
-		own, err := c.Own(gate.Rewrap, m.gate.View().Now(), m.random)
+		own, err := m.gate.Own(ctx, c, gate.Rewrap)
 		if err != nil {
 			return err
 		}
-		req := gate.Request{References: []gate.Reference{{Text: key}}, RotateFirst: m.rotate}
+		req := gate.Request{References: []gate.Reference{{Text: key}}}
 		err = m.gate.Do(ctx, own, req, func(a gate.Approved) (gate.Outcome, error) {
 			e := m.edit(ctx, a, nil)
 			var numbers []uint32

@@ -15,8 +15,8 @@ import (
 const keyFields = `Fields of --output json: key_id, arn, alias (the first of aliases), aliases, type, spec, key_usage,
 purpose, description, owner, state and version (the primary's), versions, previous_version (after a
 rotation), rotation_days, grace_days, lifetime_days, created_at, created_by, expires_at,
-next_rotation_at, deletion_date, last_used_at, use_count, wrapped_by, tags, enabled,
-disabled_until. What a key does not have is absent.`
+next_rotation_at, deletion_date, last_used_at, use_count, wrapped_by, wraps and rewrap_left (of a
+master key: count, more), tags, enabled, disabled_until. What a key does not have is absent.`
 
 // keyReference documents how keys are named.
 const keyReference = `KEY is a key's id, ARN, alias (alias/NAME) or alias ARN; KEY@N names version N.`
@@ -32,7 +32,7 @@ func (a *app) key() *cobra.Command {
 	c.AddCommand(
 		a.keyCreate(), a.keyShow(), a.keyList(), a.keyVersions(), a.keyUpdate(), a.keyRotate(), a.keyEnable(),
 		a.keyDisable(), a.keyDeprecate(), a.keyCompromise(), a.keyScheduleDeletion(), a.keyCancelDeletion(),
-		a.keyActive(), a.keyAlias(), a.keyTag(), a.keyUntag(), a.keyRestore(),
+		a.keyActive(), a.keyAlias(), a.keyTag(), a.keyUntag(), a.keyRestore(), a.keyRewrap(),
 	)
 	return c
 }
@@ -88,6 +88,10 @@ func keyRows(k *client.Key) *table {
 	t.add("deletion", when(k.DeletionDate))
 	t.add("created", when(k.CreatedAt)+" by "+k.CreatedBy)
 	t.add("wrapped by", k.WrappedBy)
+	t.add("wraps", wraps(k.Wraps))
+	if k.RewrapLeft != nil && k.RewrapLeft.Count > 0 {
+		t.add("to re-wrap", wraps(k.RewrapLeft))
+	}
 	if k.UseCount > 0 {
 		t.add("used", fmt.Sprintf("%d times, last %s", k.UseCount, when(k.LastUsedAt)))
 	}

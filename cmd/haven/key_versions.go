@@ -17,7 +17,8 @@ func (a *app) keyVersions() *cobra.Command {
 		Long: "List a key's versions, newest first, a page at a time.\n\n" + keyReference + `
 
 Fields of --output json: versions (each key_id, version, state, created_at, expires_at,
-grace_ends_at, lifetime_ends_at, deletion_date, was_compromised, wrapped_by), next_cursor (absent
+grace_ends_at, lifetime_ends_at, deletion_date, was_compromised, wrapped_by; of a
+master key wraps, with count and more), next_cursor (absent
 at the end).`,
 		Example: `  haven key versions alias/patients`,
 		Args:    exactly("KEY"),
@@ -30,9 +31,9 @@ at the end).`,
 				return err
 			}
 			var t table
-			t.add("VERSION", "STATE", "CREATED", "UNTIL", "WRAPPED BY")
+			t.add("VERSION", "STATE", "CREATED", "UNTIL", "WRAPPED BY", "WRAPS")
 			for _, v := range page.Versions {
-				t.add(strconv.FormatUint(uint64(v.Version), 10), string(v.State), when(v.CreatedAt), when(until(v)), v.WrappedBy)
+				t.add(strconv.FormatUint(uint64(v.Version), 10), string(v.State), when(v.CreatedAt), when(until(v)), v.WrappedBy, wraps(v.Wraps))
 			}
 			a.more(page.NextCursor)
 			return a.answer(page, &t)
