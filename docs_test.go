@@ -16,6 +16,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/haven-health/haven/keys"
 	"github.com/haven-health/haven/lifecycle"
 )
 
@@ -66,6 +67,13 @@ func TestLifecyclePage(t *testing.T) {
 	_, table, ok := strings.Cut(pages(t)["docs/lifecycle.md"], "<!-- table -->\n")
 	if !ok || table != lifecycle.Table().Markdown() {
 		t.Error("docs/lifecycle.md does not end in lifecycle.Table().Markdown()")
+	}
+}
+
+// TestKindsPage: docs/algorithms.md prints the table of kinds that the code executes.
+func TestKindsPage(t *testing.T) {
+	if !strings.Contains(pages(t)["docs/algorithms.md"], "<!-- kinds -->\n"+keys.KindsMarkdown()+"<!-- end of kinds -->\n") {
+		t.Errorf("docs/algorithms.md does not print keys.KindsMarkdown():\n%s", keys.KindsMarkdown())
 	}
 }
 
