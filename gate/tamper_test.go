@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/haven-health/haven"
 	"github.com/haven-health/haven/gate"
@@ -190,40 +191,61 @@ func TestItemMoved(t *testing.T) {
 }
 
 // TestRolledBack: what was taken away stays away when the items that say so are rolled back to a time
-// before, one by one or together.
+// before, one by one or together; what was stopped for good is not stopped for a time only.
 func TestRolledBack(t *testing.T) {
+	forAnHour := func(a *attacked) error {
+		_, err := a.KeyManager().DisableKeyFor(background, a.key, time.Hour)
+		return err
+	}
 	for _, test := range []struct {
 		name, want string
 		revoke     func(*attacked) error
+		before     func(*attacked) error
 	}{
+		{"disable for good", "disabled", func(a *attacked) error {
+			_, err := a.KeyManager().DisableKey(background, a.key)
+			return err
+		}, forAnHour},
+		{"disable for longer", "disabled", func(a *attacked) error {
+			_, err := a.KeyManager().DisableKeyFor(background, a.key, 3*time.Hour)
+			return err
+		}, forAnHour},
+		{"delete what was disabled for a time", "disabled", func(a *attacked) error {
+			_, err := a.KeyManager().ScheduleKeyDeletion(background, keys.ScheduleDeletionRequest{Key: a.key})
+			return err
+		}, forAnHour},
 		{"disable", "disabled", func(a *attacked) error {
 			_, err := a.KeyManager().DisableKey(background, a.key)
 			return err
-		}},
+		}, nil},
 		{"compromise a version", "compromised", func(a *attacked) error {
 			_, err := a.KeyManager().MarkCompromised(background, keys.CompromiseRequest{Key: a.key + "@1", Reason: "x"})
 			return err
-		}},
+		}, nil},
 		{"compromise the key", "compromised", func(a *attacked) error {
 			_, err := a.KeyManager().MarkCompromised(background, keys.CompromiseRequest{Key: a.key, Reason: "x"})
 			return err
-		}},
+		}, nil},
 		{"delete", "disabled", func(a *attacked) error {
 			_, err := a.KeyManager().ScheduleKeyDeletion(background, keys.ScheduleDeletionRequest{Key: a.key})
 			return err
-		}},
+		}, nil},
 		{"cancel a deletion", "disabled", func(a *attacked) error {
 			_, err := a.KeyManager().ScheduleKeyDeletion(background, keys.ScheduleDeletionRequest{Key: a.key})
 			if err == nil {
 				_, err = a.KeyManager().CancelKeyDeletion(background, a.key)
 			}
 			return err
-		}},
+		}, nil},
 	} {
 		for _, which := range []string{"key", "version", "both"} {
 			a := newAttacked(t)
+			if test.before != nil {
+				a.must(test.before(a))
+			}
 			key, version := a.item(a.keyRef()), a.item(a.versionRef(1))
 			a.must(test.revoke(a))
+			a.Clock.Advance(2 * time.Hour)
 			if which != "version" {
 				a.store.instead[a.keyRef()] = &key
 			}
