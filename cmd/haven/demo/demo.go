@@ -137,6 +137,23 @@ func (p *play) refused(ctx context.Context, reason string, args ...string) error
 	return nil
 }
 
+// invalid shows and runs a verification whose answer must be no: it is answered, and recorded as
+// done.
+func (p *play) invalid(ctx context.Context, args ...string) error {
+	p.show(args)
+	_, stderr, code := p.run(ctx, nil, args)
+	answer, ok := strings.CutPrefix(lastLine(stderr), "haven: not valid: ")
+	if code != 1 || !ok {
+		return fmt.Errorf("should not have been valid: exit code %d, %s", code, stderr)
+	}
+	p.expected.count(args, true)
+	p.say("Not valid, as it should be: %s", answer)
+	return nil
+}
+
+// lastLine is the error among what a command wrote to stderr: notes come before it.
+func lastLine(stderr string) string { return stderr[strings.LastIndexByte(stderr, '\n')+1:] }
+
 // show writes commands as one would type them.
 func (p *play) show(commands ...[]string) {
 	typed := make([]string, len(commands))

@@ -18,6 +18,8 @@ type step struct {
 // Names used all through the story.
 const (
 	patients = "alias/patients"
+	clinic   = "alias/camp-3-clinic"
+	inbox    = "alias/camp-4-inbox"
 	forWhom  = "patient=7c1e91d2"
 	field    = "penicillin: anaphylaxis"
 )
@@ -29,6 +31,8 @@ func story() []step {
 		{"The record, under a data key", (*play).sealRecord},
 		{"Small fields, directly", (*play).fields},
 		{"Rotation: old and new both open", (*play).rotate},
+		{"Signed: whose it is, and unaltered", (*play).sign},
+		{"Sealed for the next camp's clinic, which alone opens it", (*play).send},
 		{"A restart, and the record is still there", (*play).restart},
 		{"An old version is put out of use", (*play).deprecate},
 		{"A version is compromised", (*play).compromise},
@@ -53,6 +57,8 @@ func (p *play) create(ctx context.Context) error {
 		{"--type", "master", "--purpose", "Wraps the keys of camp 3", "--alias", "alias/camp-3"},
 		{"--type", "data", "--purpose", "Patient data encryption", "--alias", patients, "--master", "alias/camp-3", "--rotation-days", "90"},
 		{"--type", "data", "--purpose", "Appointments of camp 3", "--alias", "alias/appointments"},
+		{"--type", "signing", "--purpose", "Signatures of the clinic of camp 3", "--alias", clinic},
+		{"--type", "transport", "--purpose", "Records sent to camp 4", "--alias", inbox},
 	} {
 		if _, err := p.haven(ctx, append([]string{"key", "create"}, args...)...); err != nil {
 			return err

@@ -32,6 +32,7 @@ func operationOf(args []string) *gate.Operation {
 		"key deprecate": gate.DeprecateVersion, "key compromise": gate.MarkCompromised, "key enable": gate.EnableKey,
 		"key schedule-deletion": gate.ScheduleKeyDeletion, "key cancel-deletion": gate.CancelKeyDeletion,
 		"encrypt": gate.Encrypt, "decrypt": gate.Decrypt, "data-key": gate.GenerateDataKey,
+		"sign": gate.Sign, "verify": gate.Verify, "hpke-seal": gate.HPKESeal, "hpke-open": gate.HPKEOpen,
 	}[command]
 }
 
