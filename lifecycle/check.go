@@ -25,6 +25,10 @@ const (
 	// ReasonResumeFirst: a suspension that was set for a time is over. Record that with
 	// [AdvanceKey], then use the key.
 	ReasonResumeFirst Reason = "resume_first"
+	// ReasonNeedsMaterial: the same, or a rotation was asked for, and only an import can do it.
+	ReasonNeedsMaterial Reason = "needs_material"
+	// ReasonMaterialExpired: imported material came to its end or was erased.
+	ReasonMaterialExpired Reason = "material_expired"
 
 	// The rest are reasons of transitions only.
 	ReasonActive             Reason = "active"               // not possible while active
@@ -35,6 +39,7 @@ const (
 	ReasonPeriod             Reason = "invalid_period"       // days or time outside its limits
 	ReasonTooManyVersions    Reason = "too_many_versions"
 	ReasonWrongVersion       Reason = "wrong_version" // not the version the operation is about
+	ReasonNotExternal        Reason = "not_external"  // the key's material is not imported
 )
 
 // Refusal is the error of every use and transition that the table does not allow.
@@ -105,8 +110,8 @@ func suspended(k Key, now time.Time) error {
 // primary; only in rotating it matters.
 //
 // On [ReasonRotateFirst] the caller rotates and uses the new primary, or, when it named this
-// version, this one: it is rotating then. On [ReasonResumeFirst] it records the end of the
-// suspension and asks again.
+// version, this one: it is rotating then. [ReasonNeedsMaterial] is the same of a key that only an
+// import rotates. On [ReasonResumeFirst] it records the end of the suspension and asks again.
 func Check(k Key, v Version, use Use, named bool, now time.Time) error {
 	switch k.Status() {
 	case PendingDeletion:
@@ -118,10 +123,14 @@ func Check(k Key, v Version, use Use, named bool, now time.Time) error {
 		return fmt.Errorf("lifecycle: no use %d", uint8(use))
 	}
 	row := &table.Rows[Effective(k, v, now)]
-	switch row.Uses[use] {
+	right := row.Uses[use]
+	if right != No && (right != WhenNamed || named) && table.WithoutMaterial[use] == No && v.withoutMaterial(now) {
+		return &Refusal{Reason: ReasonMaterialExpired, Version: v.Number}
+	}
+	switch right {
 	case Yes:
 		if use == Protect && v.Ended(now) {
-			return &Refusal{Reason: ReasonRotateFirst, Version: v.Number}
+			return &Refusal{Reason: k.rotation(), Version: v.Number}
 		}
 		return nil
 	case WhenNamed:

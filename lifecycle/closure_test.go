@@ -54,6 +54,10 @@ func (n node) normal() node {
 		settle(&v.GraceEndsAt)
 		settle(&v.LifetimeEndsAt)
 		settle(&v.DeletionDate)
+		settle(&v.MaterialEndsAt)
+		if v.MaterialErased || v.State == lifecycle.Compromised || v.State == lifecycle.Destroyed {
+			v.MaterialEndsAt = time.Time{}
+		}
 		if v.State != lifecycle.Active {
 			v.ExpiresAt = time.Time{}
 		}
@@ -140,7 +144,12 @@ func (n node) accepts(op string, v lifecycle.Version) bool {
 	row := n.row(v)
 	switch op {
 	case "rotate":
-		return status == "enabled"
+		return status == "enabled" && !n.key.External
+	case "import":
+		return n.key.External && status == "enabled" && (v.Number == 0 || row == "pending")
+	case "import again", "erase":
+		held := row == "active" || row == "ended" || row == "rotating" || row == "deprecated" || row == "expired"
+		return n.key.External && held && (usable || op == "erase" && status == "deletion")
 	case "activate":
 		return status == "enabled" && row == "pending"
 	case "add pending", "disable", "enable", "schedule key":
@@ -177,6 +186,7 @@ func (n node) withoutDates() node { n.key.DeletionDate = time.Time{}; return n }
 
 var ofVersions = []string{
 	"activate", "deprecate", "compromise", "schedule version", "cancel version", "restore", "destroy version", "advance",
+	"import", "import again", "erase",
 }
 
 var closureOps = slices.Compact(slices.Sorted(slices.Values(eventOps)))
@@ -189,15 +199,18 @@ func (n node) steps(t *testing.T, untils bool, yield func(op string, v int, next
 		if slices.Contains(ofVersions, op) {
 			targets = []int{1, 2, 3}[:n.key.Versions]
 		}
+		if op == "import" { // the next one, too
+			targets = append(targets, 0)
+		}
 		for _, v := range targets {
 			choices := []bool{false}
-			if op == "compromise" || op == "disable" && untils {
+			if op == "compromise" || op == "import again" || op == "disable" && untils {
 				choices = []bool{false, true}
 			}
 			for _, choice := range choices {
 				m := machine{key: n.key, versions: append([]lifecycle.Version{{}}, n.all()...)}
 				e := event{op: op, version: v, day: today}
-				if op == "disable" && choice {
+				if (op == "disable" || op == "import again") && choice {
 					e.days = 10
 				}
 				want := n.accepts(op, m.versions[v])
@@ -231,6 +244,7 @@ func (n node) pass(yield func(node)) {
 		one(func(n *node) *time.Time { return &n.versions[i].GraceEndsAt })
 		one(func(n *node) *time.Time { return &n.versions[i].LifetimeEndsAt })
 		one(func(n *node) *time.Time { return &n.versions[i].DeletionDate })
+		one(func(n *node) *time.Time { return &n.versions[i].MaterialEndsAt })
 	}
 }
 
@@ -238,6 +252,14 @@ func (n node) pass(yield func(node)) {
 func (n node) check(t *testing.T) {
 	for _, v := range n.all() {
 		want := oracle[n.row(v)]
+		for i := range want[:3] {
+			if want[i] == "rotate_first" && n.key.External {
+				want[i] = "needs_material"
+			}
+			if (v.MaterialErased || v.MaterialEndsAt.Equal(past)) && (want[i] == "ok" || want[i] == "needs_material") {
+				want[i] = "material_expired"
+			}
+		}
 		switch {
 		case n.key.Destroyed:
 		case !n.key.DeletionDate.IsZero():
@@ -285,15 +307,17 @@ func TestClosure(t *testing.T) {
 		name   string
 		policy lifecycle.Policy
 		atMost uint32 // versions
+		create func(lifecycle.Policy, time.Time) (lifecycle.Change, error)
 	}{
-		{"all deadlines", lifecycle.Policy{RotationDays: 90, GraceDays: 30, LifetimeDays: 200}, 2},
-		{"no end of life", lifecycle.Policy{RotationDays: 90, GraceDays: 30}, 3},
-		{"no grace", lifecycle.Policy{LifetimeDays: 200}, 3},
+		{"all deadlines", lifecycle.Policy{RotationDays: 90, GraceDays: 30, LifetimeDays: 200}, 2, lifecycle.Create},
+		{"no end of life", lifecycle.Policy{RotationDays: 90, GraceDays: 30}, 3, lifecycle.Create},
+		{"no grace", lifecycle.Policy{LifetimeDays: 200}, 3, lifecycle.Create},
+		{"imported", lifecycle.Policy{RotationDays: 90, GraceDays: 30}, 2, lifecycle.CreateExternal},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			var first node
-			created, err := lifecycle.Create(test.policy, now)
+			created, err := test.create(test.policy, now)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -170,9 +170,18 @@ func DestroyVersion(k Key, v Version, now time.Time) (Version, error) {
 }
 
 // NextDue returns when something is to be done about the version: rotate it, record the end of its
-// grace or life, destroy it. It looks at the version's own dates only, not at the key's marks,
+// grace or life, erase its imported material, destroy it. It looks at the version's own dates only, not at the key's marks,
 // which change without the version being written; whoever acts on it asks the table again.
 func NextDue(k Key, v Version) time.Time {
+	due := nextState(k, v)
+	if renewable.Has(v.State) && !v.MaterialErased {
+		due = earlier(due, v.MaterialEndsAt)
+	}
+	return due
+}
+
+// nextState is when the version's state is to change.
+func nextState(k Key, v Version) time.Time {
 	switch {
 	case v.State == Active:
 		return k.NextRotation(v)

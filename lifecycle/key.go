@@ -55,6 +55,9 @@ type Key struct {
 	// CompromisedThrough marks the versions from 1 to it as compromised, whatever their own
 	// records say: they follow later.
 	CompromisedThrough uint32 `json:"compromised,omitzero"`
+	// External says that its material is made elsewhere and imported: nothing rotates the key but
+	// an import.
+	External bool `json:"external,omitzero"`
 	// Destroyed says that the deletion date was reached and recorded; the versions follow.
 	Destroyed bool `json:"destroyed,omitzero"`
 	Policy
@@ -77,6 +80,10 @@ type Version struct {
 	LifetimeEndsAt time.Time `json:"lifetime_ends,omitzero"`
 	// DeletionDate ends pending, expired or compromised: the material is destroyed.
 	DeletionDate time.Time `json:"deletion,omitzero"`
+	// MaterialEndsAt ends the use of imported material, in whatever state the version is; see
+	// [ImportAgain]. MaterialErased says that it was deleted.
+	MaterialEndsAt time.Time `json:"material_ends,omitzero"`
+	MaterialErased bool      `json:"erased,omitzero"`
 	// WasCompromised stays when the version is destroyed.
 	WasCompromised bool `json:"was_compromised,omitzero"`
 	// Wraps is set while other keys or stored keys are wrapped by this version: meanwhile it
@@ -110,6 +117,14 @@ func (k Key) NextRotation(v Version) time.Time {
 	early := time.Duration(min(k.RotateEarlyDays, MaxDays)) * Day
 	half := time.Duration(min(k.RotationDays, MaxDays)) * Day / 2
 	return v.ExpiresAt.Add(-min(early, half))
+}
+
+// rotation is the reason that says what has to be done when a new primary is needed.
+func (k Key) rotation() Reason {
+	if k.External {
+		return ReasonNeedsMaterial
+	}
+	return ReasonRotateFirst
 }
 
 // passed tells whether a deadline ended what it ends: at its very moment it has.

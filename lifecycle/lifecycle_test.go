@@ -185,7 +185,7 @@ func TestPeriods(t *testing.T) {
 		if _, err := lifecycle.Create(over, now); verdict(err) != "invalid_period" {
 			t.Errorf("%+v: %v", over, err)
 		}
-		if _, err := lifecycle.CreatePending(over, now); verdict(err) != "invalid_period" {
+		if _, err := lifecycle.CreateExternal(over, now); verdict(err) != "invalid_period" {
 			t.Errorf("%+v: %v", over, err)
 		}
 	}
@@ -300,7 +300,7 @@ func TestWrapsKeepsAVersion(t *testing.T) {
 }
 
 func TestSetPolicy(t *testing.T) {
-	c := done[lifecycle.Change](t)(lifecycle.CreatePending(lifecycle.Policy{RotationDays: 90}, now))
+	c := done[lifecycle.Change](t)(lifecycle.CreateExternal(lifecycle.Policy{RotationDays: 90}, now))
 	activated := now.Add(50 * lifecycle.Day)
 	c = done[lifecycle.Change](t)(lifecycle.Activate(c.Key, lifecycle.Version{}, c.New, activated))
 	if !c.New.ExpiresAt.Equal(activated.Add(90 * lifecycle.Day)) {
@@ -314,7 +314,7 @@ func TestSetPolicy(t *testing.T) {
 		t.Errorf("the lifetime ends at %s", v.LifetimeEndsAt)
 	}
 	// A version that expired does not come back by a longer life.
-	rotated := done[lifecycle.Change](t)(lifecycle.Rotate(key, v, activated))
+	rotated := done[lifecycle.Change](t)(lifecycle.Import(key, v, lifecycle.Version{}, time.Time{}, activated))
 	rotated.Key.LifetimeDays = 0
 	v = done[lifecycle.Version](t)(lifecycle.SetLifetime(rotated.Key, rotated.Old, now.Add(100*lifecycle.Day)))
 	if v.State != lifecycle.Expired || v.LifetimeEndsAt.IsZero() {

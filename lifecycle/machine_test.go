@@ -54,6 +54,12 @@ func (m *machine) do(e event, withPrimary bool) error {
 		return m.take(lifecycle.AddPending(k, now))
 	case "activate":
 		return m.take(lifecycle.Activate(k, m.versions[k.Primary], v, now))
+	case "import":
+		return m.take(lifecycle.Import(k, m.versions[k.Primary], v, end(e), now))
+	case "import again":
+		return m.takeVersion(lifecycle.ImportAgain(k, v, end(e), now))
+	case "erase":
+		return m.takeVersion(lifecycle.EraseMaterial(k, v, now))
 	case "deprecate":
 		return m.takeVersion(lifecycle.Deprecate(k, v, now))
 	case "compromise":
@@ -90,6 +96,14 @@ func (m *machine) do(e event, withPrimary bool) error {
 		panic("no operation " + e.op)
 	}
 	return nil
+}
+
+// end is when imported material ends: so many days after it came, never for 0.
+func end(e event) (t time.Time) {
+	if e.days != 0 {
+		t = onDay(e.day + e.days)
+	}
+	return t
 }
 
 // verdict is Check's error in the model's words.

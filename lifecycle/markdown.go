@@ -14,6 +14,8 @@ func (r Rules) Markdown() string {
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", s,
 			row.Uses[Protect], row.Uses[Process], row.Uses[VerifySignature], row.leads())
 	}
+	without := &r.WithoutMaterial
+	fmt.Fprintf(&b, "| any, imported material missing | %s | %s | %s | |\n", without[Protect], without[Process], asState(without[VerifySignature]))
 	b.WriteString("\n\\* only with the whole key\n\n")
 	b.WriteString("| operation | key | version | becomes | |\n|---|---|---|---|---|\n")
 	for _, m := range r.Moves[1:] {
@@ -41,6 +43,14 @@ func (r Right) String() string {
 		return "yes, unless it was compromised"
 	}
 	return fmt.Sprintf("right %d", uint8(r))
+}
+
+// asState is a right that takes nothing away.
+func asState(r Right) string {
+	if r == Yes {
+		return "as the state says"
+	}
+	return r.String()
 }
 
 func (row *Row) leads() string {

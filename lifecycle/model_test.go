@@ -21,6 +21,7 @@ type event struct {
 
 type history struct {
 	grace, lifetime int
+	external        bool // material is imported
 	events          []event
 }
 
@@ -212,7 +213,13 @@ func (h history) allowed(e event) bool {
 	there := v > 0 && deletable(state) && h.effective(v, e.day) != "destroyed"
 	switch e.op {
 	case "rotate":
-		return status == "enabled"
+		return status == "enabled" && !h.external
+	case "import":
+		return h.external && status == "enabled" && e.days >= 0 && (v == 0 || there && state == "pending")
+	case "import again", "erase":
+		held := state == "active" || state == "rotating" || state == "deprecated" || state == "expired"
+		lives := held && h.effective(v, e.day) != "destroyed"
+		return h.external && lives && (usable && e.days >= 0 || e.op == "erase" && alive)
 	case "add pending", "disable", "enable":
 		return usable
 	case "activate":
@@ -249,13 +256,31 @@ func (h history) allowed(e event) bool {
 // happen adds the event.
 func (h *history) happen(e event, withPrimary bool) {
 	was := h.primary()
+	if e.op == "import" {
+		if e.version == 0 {
+			h.happen(event{op: "add pending", day: e.day}, false)
+			e.version = h.versions()
+		}
+		h.happen(event{op: "activate", version: e.version, day: e.day}, false)
+		e.op = "import again"
+	}
 	if e.op == "rotate" || e.op == "add pending" {
 		e.version = h.versions() + 1
 	}
 	h.events = append(h.events, e)
-	if e.op == "compromise" && e.version == was && withPrimary && h.status() == "enabled" {
+	if e.op == "compromise" && e.version == was && withPrimary && h.status() == "enabled" && !h.external {
 		h.happen(event{op: "rotate", day: e.day}, false)
 	}
+}
+
+// without tells whether imported material is missing.
+func (h history) without(v, today int) bool {
+	i := h.last(v, "import again", "erase")
+	if i < 0 {
+		return false
+	}
+	e := h.events[i]
+	return e.op == "erase" || e.days > 0 && today >= e.day+e.days
 }
 
 // answer is what the model says of a use: "ok", "untrusted" or a reason.
@@ -282,17 +307,28 @@ func (h history) answer(v, today int, use lifecycle.Use, named bool) string {
 	switch s {
 	case "active":
 		began := h.events[h.last(v, "rotate", "activate")].day
-		if use == lifecycle.Protect && today >= began+rotationDays {
+		switch {
+		case h.without(v, today):
+			return "material_expired"
+		case use == lifecycle.Protect && today >= began+rotationDays && h.external:
+			return "needs_material"
+		case use == lifecycle.Protect && today >= began+rotationDays:
 			return "rotate_first"
 		}
 		return "ok"
 	case "rotating":
-		if use == lifecycle.Protect && !named {
+		switch {
+		case use == lifecycle.Protect && !named:
 			return "not_primary"
+		case h.without(v, today):
+			return "material_expired"
 		}
 		return "ok"
 	case "deprecated":
-		if use == lifecycle.Process {
+		switch {
+		case use == lifecycle.Process && h.without(v, today):
+			return "material_expired"
+		case use == lifecycle.Process:
 			return "ok"
 		}
 	}
@@ -324,7 +360,7 @@ func compare(h history, m *machine, today int) error {
 var eventOps = []string{
 	"rotate", "rotate", "rotate", "add pending", "activate", "deprecate", "compromise", "compromise key", "disable",
 	"enable", "enable", "schedule key", "cancel key", "cancel key", "destroy key", "schedule version", "cancel version", "restore",
-	"restore", "destroy version", "destroy version", "advance", "advance", "advance key",
+	"restore", "destroy version", "destroy version", "advance", "advance", "advance key", "import", "import", "import again", "erase",
 }
 
 func TestRandomSequences(t *testing.T) {
@@ -334,14 +370,18 @@ func TestRandomSequences(t *testing.T) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		pick := func(list ...int) int { return list[r.IntN(len(list))] }
 		h := history{grace: pick(0, 1, 30), lifetime: pick(0, 0, 1, 40, 120)}
-		created, err := lifecycle.Create(lifecycle.Policy{
-			RotationDays: rotationDays, GraceDays: uint32(h.grace), LifetimeDays: uint32(h.lifetime),
-		}, onDay(0))
+		h.external = r.IntN(4) == 0
+		create, first := lifecycle.Create, event{op: "rotate"}
+		if h.external {
+			create, first = lifecycle.CreateExternal, event{op: "add pending"}
+		}
 		m := &machine{versions: make([]lifecycle.Version, 1)}
-		if err := m.take(created, err); err != nil {
+		if err := m.take(create(lifecycle.Policy{
+			RotationDays: rotationDays, GraceDays: uint32(h.grace), LifetimeDays: uint32(h.lifetime),
+		}, onDay(0))); err != nil {
 			t.Fatal(err)
 		}
-		h.happen(event{op: "rotate"}, false)
+		h.happen(first, false)
 		today := 0
 		for range steps {
 			today += pick(0, 0, 0, 1, 6, 7, 29, 30, 31, 90)
@@ -352,6 +392,13 @@ func TestRandomSequences(t *testing.T) {
 					continue
 				}
 				e.version = 0
+			case "import":
+				if e.version = pick(0, e.version); e.version == 0 && h.versions() == maxVersions {
+					continue
+				}
+				e.days = pick(0, -1, 1, 30, 90)
+			case "import again":
+				e.days = pick(0, -1, 1, 30, 90)
 			case "compromise key", "enable", "cancel key", "destroy key", "advance key":
 				e.version = 0
 			case "disable":

@@ -75,8 +75,10 @@ const (
 	OpResume
 	OpDestroyKey
 	OpDestroyVersion
+	OpImportAgain
+	OpEraseMaterial
 
-	operations = int(OpDestroyVersion)
+	operations = int(OpEraseMaterial)
 )
 
 // Move is one operation: the key's statuses it is allowed in, and the states of the version it is
@@ -92,8 +94,10 @@ type Move struct {
 
 // Rules is the whole table.
 type Rules struct {
-	Rows  [states + 1]Row      // by State; [0] is empty
-	Moves [operations + 1]Move // by Operation; [0] is empty
+	Rows [states + 1]Row // by State; [0] is empty
+	// WithoutMaterial is what remains of the rights while imported material is missing.
+	WithoutMaterial [uses + 1]Right      // by Use
+	Moves           [operations + 1]Move // by Operation; [0] is empty
 }
 
 // Table returns the table. It is the one the package executes: documentation prints it
@@ -104,6 +108,8 @@ var (
 	anyUsable = statusSet(Enabled, Disabled)
 	anyAlive  = statusSet(Enabled, Disabled, PendingDeletion)
 	deletable = Of(Pending, Expired, Compromised)
+	// renewable is the states in which imported material can go and come back: compromised is none.
+	renewable = Of(Active, Rotating, Deprecated, Expired)
 )
 
 // table is constant: nothing writes it.
@@ -152,9 +158,10 @@ var table = Rules{
 			Reason: ReasonDestroyed,
 		},
 	},
+	WithoutMaterial: [...]Right{VerifySignature: Yes},
 	Moves: [operations + 1]Move{
 		OpRotate: {OpRotate, "rotate", statusSet(Enabled), Of(Active), Rotating,
-			"a new version becomes the primary; the old one is deprecated at once when the grace period is 0"},
+			"a new version becomes the primary; the old one is deprecated at once when the grace period is 0; not where material is imported"},
 		OpAddPending: {OpAddPending, "add a pending version", anyUsable, 0, 0, "for material that comes later"},
 		OpActivate: {OpActivate, "activate", statusSet(Enabled), Of(Pending), Active,
 			"it becomes the primary, as by rotation"},
@@ -180,5 +187,8 @@ var table = Rules{
 		OpDestroyKey: {OpDestroyKey, "destroy the key", statusSet(PendingDeletion), 0, 0, "at its deletion date"},
 		OpDestroyVersion: {OpDestroyVersion, "destroy a version", statusSet(Enabled, Disabled, PendingDeletion, Gone),
 			deletable, Destroyed, "at its deletion date; with the key, from any state"},
+		OpImportAgain: {OpImportAgain, "import the same material again", anyUsable, renewable, 0,
+			"after it ended or was erased, or to give it another end"},
+		OpEraseMaterial: {OpEraseMaterial, "erase imported material", anyAlive, renewable, 0, "at its end, or before"},
 	},
 }

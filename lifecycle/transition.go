@@ -21,13 +21,13 @@ func Create(p Policy, now time.Time) (Change, error) {
 	return newPrimary(Key{Policy: p}, now)
 }
 
-// CreatePending returns a new key whose first version is pending, to be activated when its
-// material is there.
-func CreatePending(p Policy, now time.Time) (Change, error) {
+// CreateExternal returns a new key whose material is imported. Its first version is pending until
+// [Import].
+func CreateExternal(p Policy, now time.Time) (Change, error) {
 	if err := p.check(); err != nil {
 		return Change{}, err
 	}
-	return addPending(Key{Policy: p}, now)
+	return addPending(Key{Policy: p, External: true}, now)
 }
 
 // AddPending adds a pending version to the key; it is Change.New.
@@ -68,8 +68,14 @@ func promote(k Key, v Version, now time.Time) (Key, Version) {
 
 // Rotate adds a new version and makes it the primary. Old is the primary, or the zero Version when
 // the key has none; it goes to rotating, or to deprecated when there is no grace period. Versions
-// that were rotating already keep their own deadline.
+// that were rotating already keep their own deadline. Where material is imported, [Import] does it.
 func Rotate(k Key, old Version, now time.Time) (Change, error) {
+	if k.External {
+		if err := allowKey(OpRotate, k); err != nil {
+			return Change{}, err
+		}
+		return Change{}, &Refusal{Reason: ReasonNeedsMaterial}
+	}
 	old, err := replace(k, old, now)
 	if err != nil {
 		return Change{}, err
