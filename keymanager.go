@@ -220,6 +220,21 @@ func (k KeyManager) GetPublicKey(ctx context.Context, key string) (*keys.PublicK
 	return call(ctx, k, gate.GetPublicKey, keys.KeyRequest{Key: key}, (*keys.Manager).GetPublicKey)
 }
 
+// GetParametersForImport makes a one-time key to wrap material for import with.
+func (k KeyManager) GetParametersForImport(ctx context.Context, req keys.ImportParametersRequest) (*keys.ImportParameters, error) {
+	return call(ctx, k, gate.GetParametersForImport, req, (*keys.Manager).GetParametersForImport)
+}
+
+// ImportKeyMaterial makes wrapped material the primary, or brings the same material back.
+func (k KeyManager) ImportKeyMaterial(ctx context.Context, req keys.ImportRequest) (*keys.Key, error) {
+	return call(ctx, k, gate.ImportKeyMaterial, req, (*keys.Manager).ImportKeyMaterial)
+}
+
+// DeleteImportedKeyMaterial deletes imported material of KEY@N, or of the primary.
+func (k KeyManager) DeleteImportedKeyMaterial(ctx context.Context, key string) (*keys.Key, error) {
+	return call(ctx, k, gate.DeleteImportedKeyMaterial, keys.KeyRequest{Key: key}, (*keys.Manager).DeleteImportedKeyMaterial)
+}
+
 // GenerateRandom returns random bytes.
 func (k KeyManager) GenerateRandom(ctx context.Context, req keys.RandomRequest) (*keys.RandomAnswer, error) {
 	return call(ctx, k, gate.GenerateRandom, req, (*keys.Manager).GenerateRandom)

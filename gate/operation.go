@@ -87,6 +87,10 @@ var (
 	ReEncrypt           = &Operation{Number: 35, Name: "re-encrypt", Event: "ReEncrypt", Permission: "kms:ReEncryptFrom", Use: lifecycle.Process, Onto: reEncryptTo, BodyLimit: useBody, Summary: "decrypt and encrypt anew under another key or version, without showing the plaintext"}
 	GenerateDataKeyPair = &Operation{Number: 36, Name: "generate-data-key-pair", Event: "GenerateDataKeyPair", Permission: "kms:GenerateDataKeyPair", Use: lifecycle.Protect, BodyLimit: useBody, Summary: "make a key pair for use outside, its private key plain and encrypted"}
 
+	GetParametersForImport    = &Operation{Number: 41, Name: "get-parameters-for-import", Event: "GetParametersForImport", Permission: "kms:GetParametersForImport", BodyLimit: smallBody, Summary: "get a one-time public key to wrap material for import with"}
+	ImportKeyMaterial         = &Operation{Number: 42, Name: "import-key-material", Event: "ImportKeyMaterial", Permission: "kms:ImportKeyMaterial", Mutates: true, BodyLimit: useBody, Summary: "import wrapped material as a key's next version, or again as what it was"}
+	DeleteImportedKeyMaterial = &Operation{Number: 43, Name: "delete-imported-key-material", Event: "DeleteImportedKeyMaterial", Permission: "kms:DeleteImportedKeyMaterial", Mutates: true, Restricts: true, BodyLimit: smallBody, Summary: "delete imported material at once; the same can be imported again"}
+
 	reEncryptTo = &Operation{Name: "re-encrypt", Permission: "kms:ReEncryptTo", Use: lifecycle.Protect}
 
 	Initialize      = &Operation{Number: 60, Name: "initialize", Event: "Initialize", Permission: "haven:Initialize", Mutates: true, Internal: true, Summary: "make a new store with its first administrator and master key"}
@@ -111,6 +115,7 @@ func Operations() []*Operation {
 		CreateAlias, UpdateAlias, DeleteAlias, ListAliases, TagKey, UntagKey, GetActiveKey, RestoreVersion,
 		Encrypt, Decrypt, GenerateDataKey, GenerateRandom, Batch, Sign, Verify, GenerateMAC, VerifyMAC, GetPublicKey,
 		DeriveSharedSecret, Encapsulate, Decapsulate, HPKESeal, HPKEOpen, ReEncrypt, GenerateDataKeyPair,
+		GetParametersForImport, ImportKeyMaterial, DeleteImportedKeyMaterial,
 		Initialize, Start, RotateSeal, MigrateSeal, AcceptClock, RotateBeforeUse, Shutdown, Pin, Unanswered, Rewrap, Unrecognized, Resume,
 	}
 }

@@ -60,7 +60,7 @@ func Refused(key ID, err error) *Error {
 var advice = map[lifecycle.Reason]string{
 	lifecycle.ReasonDisabled:           "is disabled; enable-key lets it be used again",
 	lifecycle.ReasonPendingDeletion:    "is pending deletion; cancel-key-deletion keeps it",
-	lifecycle.ReasonPending:            "has no material yet",
+	lifecycle.ReasonPending:            "has no material yet: it is imported with get-parameters-for-import and import-key-material",
 	lifecycle.ReasonNotPrimary:         "is not the primary; name it with @N while its grace period lasts",
 	lifecycle.ReasonDeprecated:         "is deprecated: it decrypts and does not encrypt; use the primary",
 	lifecycle.ReasonExpired:            "is expired; restore-version brings it back until its deletion date",
@@ -68,6 +68,9 @@ var advice = map[lifecycle.Reason]string{
 	lifecycle.ReasonDestroyed:          "is destroyed",
 	lifecycle.ReasonRotateFirst:        "is at the end of its cryptoperiod; rotate the key",
 	lifecycle.ReasonResumeFirst:        "was disabled until now; enable-key lets it be used again",
+	lifecycle.ReasonNeedsMaterial:      "needs new material, since nothing but an import rotates a key whose material is imported: get-parameters-for-import, then import-key-material, make the next version",
+	lifecycle.ReasonMaterialExpired:    "has no material any more: what was imported came to its end or was deleted; import the same again with get-parameters-for-import for this version",
+	lifecycle.ReasonNotExternal:        "makes its own material; only a key created with origin EXTERNAL takes what is imported",
 	lifecycle.ReasonActive:             "is active; rotate the key first",
 	lifecycle.ReasonPrimary:            "is the primary; rotate the key first",
 	lifecycle.ReasonNotPendingDeletion: "is not pending deletion",

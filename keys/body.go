@@ -47,8 +47,12 @@ type versionBody struct {
 	// outlives the material, so that signatures made in good time keep verifying.
 	Check  string `json:"kcv,omitzero"`
 	Public []byte `json:"public,omitzero"`
+	// Imports counts how often material was imported into it; Material tells whether imported bytes
+	// are the same as before, of which pairs have the public half.
+	Imports  uint32 `json:"imports,omitzero"`
+	Material []byte `json:"material,omitzero"`
 
-	wrapped crypt.Wrapped // empty once destroyed
+	wrapped crypt.Wrapped // empty while it awaits an import, and once erased or destroyed
 	by      gate.ID       // of the master version; zero: the root key
 	byVer   uint32
 }

@@ -92,7 +92,9 @@ func (r *Ring) checkVersion(ctx context.Context, item *store.Item) (string, erro
 	if n != v.Life.Number {
 		return fmt.Sprintf("it calls itself version %d", v.Life.Number), nil
 	}
-	if (len(v.wrapped) == 0) != (v.Life.State == lifecycle.Destroyed) {
+	awaits := v.Life.State == lifecycle.Pending || v.Life.State == lifecycle.Compromised && v.Check == ""
+	gone := v.Life.State == lifecycle.Destroyed || v.Life.MaterialErased
+	if (len(v.wrapped) == 0) != (awaits || gone) {
 		return fmt.Sprintf("it is %s with %d bytes of material", v.Life.State, len(v.wrapped)), nil
 	}
 	if ok, err := r.exists(ctx, keyRef(id)); !ok {

@@ -28,6 +28,9 @@ type CreateRequest struct {
 	// Master is a reference to the master key that wraps this one; "" is alias/haven-master. A
 	// master key has none: the root key wraps it.
 	Master string `json:"master,omitzero"`
+	// Origin is Haven if empty. A key of origin External has its first version pending, until its
+	// material is imported.
+	Origin Origin `json:"origin,omitzero"`
 }
 
 // CreateKey makes a key with its first version, active.
@@ -70,6 +73,9 @@ func (req *CreateRequest) check(standard lifecycle.Policy) (Kind, lifecycle.Poli
 		return kind, none, err
 	}
 	if err := checkDescription(req.Description, req.Owner); err != nil {
+		return kind, none, err
+	}
+	if err := req.Origin.check(kind); err != nil {
 		return kind, none, err
 	}
 	if req.Alias != "" {
@@ -132,7 +138,11 @@ func (r *Ring) create(ctx context.Context, a gate.Approved, req *CreateRequest, 
 	if err != nil {
 		return gate.Outcome{}, err
 	}
-	made, err := lifecycle.Create(what.policy, now)
+	begin := lifecycle.Create
+	if req.Origin == External {
+		begin = lifecycle.CreateExternal
+	}
+	made, err := begin(what.policy, now)
 	if err != nil {
 		return gate.Outcome{}, gate.Refused(id, err)
 	}
@@ -141,9 +151,11 @@ func (r *Ring) create(ctx context.Context, a gate.Approved, req *CreateRequest, 
 		Alias: strings.TrimPrefix(req.Alias, "alias/"), Created: now, CreatedBy: a.Principal().ID, Master: what.master,
 		Description: req.Description, Owner: req.Owner, Tags: req.Tags, Life: made.Key,
 	}
-	v, err := r.newMaterial(ctx, a, id, key, made.New.Number, what.made)
-	if err != nil {
-		return gate.Outcome{}, err
+	v := &versionBody{Format: bodyFormat, Spec: key.Spec, Usage: key.Usage} // imported, later
+	if req.Origin != External {
+		if v, err = r.newMaterial(ctx, a, id, key, made.New.Number, what.made); err != nil {
+			return gate.Outcome{}, err
+		}
 	}
 	v.Life = made.New
 	v.Life.Wraps = key.Type == Master && v.Life.State == lifecycle.Active

@@ -11,15 +11,10 @@ func (m *Manager) DescribeKey(ctx context.Context, c *gate.Call, req KeyRequest)
 	var out Key
 	err := m.gate.Do(ctx, c, gate.Request{References: []gate.Reference{{Text: req.Key}}}, func(a gate.Approved) (gate.Outcome, error) {
 		e := m.edit(ctx, a, nil)
-		primary, err := e.loadPrimary()
-		if err != nil {
+		if err := e.show(); err != nil {
 			return gate.Outcome{}, err
 		}
-		var body *versionBody
-		if primary != nil {
-			body = &primary.body
-		}
-		out = m.ring.document(e.id, &e.body, body, e.now)
+		out = m.ring.document(e.id, &e.body, e.primary, e.now)
 		return gate.Outcome{}, m.ring.countOf(ctx, e, &out)
 	})
 	if err != nil {

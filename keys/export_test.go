@@ -30,3 +30,12 @@ func (r Reference) String() string {
 	}
 	return s
 }
+
+// RecodeImportToken parses an import token and encodes it again.
+func RecodeImportToken(b []byte) ([]byte, bool) {
+	t, ok := parseImportToken(b)
+	if !ok {
+		return nil, false
+	}
+	return t.encode(), true
+}

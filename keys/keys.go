@@ -81,7 +81,9 @@ type Key struct {
 	Purpose     string   `json:"purpose"`
 	Description string   `json:"description,omitzero"`
 	Owner       string   `json:"owner,omitzero"`
-	// State and Version are the primary's; absent when the key has none.
+	Origin      Origin   `json:"origin"`
+	// State and Version are the primary's, or of the version that awaits its material; absent when
+	// the key has neither.
 	State    lifecycle.State `json:"state,omitzero"`
 	Version  uint32          `json:"version,omitzero"`
 	Versions uint32          `json:"versions"`
@@ -92,8 +94,10 @@ type Key struct {
 
 	ExpiresAt      time.Time `json:"expires_at,omitzero"`
 	NextRotationAt time.Time `json:"next_rotation_at,omitzero"`
-	CreatedAt      time.Time `json:"created_at"`
-	CreatedBy      gate.ID   `json:"created_by"`
+	// ValidTo is when the imported material of the primary comes to its end.
+	ValidTo   time.Time `json:"valid_to,omitzero"`
+	CreatedAt time.Time `json:"created_at"`
+	CreatedBy gate.ID   `json:"created_by"`
 	// WrappedBy is the master version that wraps the primary, ID@N; "root" for a master key.
 	WrappedBy string            `json:"wrapped_by,omitzero"`
 	Tags      map[string]string `json:"tags,omitzero"`
@@ -119,8 +123,11 @@ type Version struct {
 	GraceEndsAt    time.Time       `json:"grace_ends_at,omitzero"`
 	LifetimeEndsAt time.Time       `json:"lifetime_ends_at,omitzero"`
 	DeletionDate   time.Time       `json:"deletion_date,omitzero"`
-	WasCompromised bool            `json:"was_compromised,omitzero"`
-	WrappedBy      string          `json:"wrapped_by,omitzero"`
+	// ValidTo is when its imported material comes to its end, or was erased.
+	ValidTo        time.Time `json:"valid_to,omitzero"`
+	MaterialErased bool      `json:"material_erased,omitzero"`
+	WasCompromised bool      `json:"was_compromised,omitzero"`
+	WrappedBy      string    `json:"wrapped_by,omitzero"`
 	// Wraps is what a version of a master key wraps.
 	Wraps *Wraps `json:"wraps,omitzero"`
 	// CheckValue tells whether another place holds the same material, and says nothing about it.

@@ -34,6 +34,15 @@ const SymmetricDefault = crypt.SymmetricDefault
 // EncryptDecrypt is the usage of symmetric keys.
 const EncryptDecrypt = crypt.EncryptDecrypt
 
+// Origin says where a key's material is made.
+type Origin string
+
+// The origins. That of keys made elsewhere has AWS KMS's name.
+const (
+	Haven    Origin = "HAVEN"
+	External Origin = "EXTERNAL" // imported: see import-key-material
+)
+
 // Kind is what a key is: a type with one of the specs and usages that the type may have. It stays
 // for the life of the key.
 type Kind struct {

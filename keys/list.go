@@ -158,11 +158,11 @@ func (s *snapshot) get(ctx context.Context, refs []store.Ref) ([]store.Item, err
 	return out, nil
 }
 
-// primaries returns the primary of each key, nil where it has none.
+// primaries returns the version that each key shows, nil where there is none.
 func (s *snapshot) primaries(ctx context.Context, of []candidate) ([]*versionBody, error) {
 	refs := make([]store.Ref, len(of))
 	for i, c := range of {
-		refs[i] = versionRef(versionID{c.id, max(c.body.Life.Primary, 1)})
+		refs[i] = versionRef(versionID{c.id, max(shown(c.body.Life), 1)})
 	}
 	items, err := s.get(ctx, refs)
 	if err != nil {
@@ -170,7 +170,7 @@ func (s *snapshot) primaries(ctx context.Context, of []candidate) ([]*versionBod
 	}
 	out := make([]*versionBody, len(of))
 	for i := range items {
-		if of[i].body.Life.Primary == 0 || items[i].Revision == 0 {
+		if shown(of[i].body.Life) == 0 || items[i].Revision == 0 {
 			continue
 		}
 		if out[i], err = decodeVersion(&items[i]); err != nil {

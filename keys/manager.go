@@ -189,12 +189,8 @@ func (e *edit) finish(out *Key) (gate.Outcome, error) {
 		}
 		e.out.Changes = append(e.out.Changes, change)
 	}
-	if e.primary == nil && e.body.Life.Primary != 0 {
-		v, err := e.version(e.body.Life.Primary)
-		if err != nil {
-			return gate.Outcome{}, err
-		}
-		e.primary = &v.body
+	if err := e.show(); err != nil {
+		return gate.Outcome{}, err
 	}
 	*out = e.m.ring.document(e.id, &e.body, e.primary, e.now)
 	if e.answer != nil {
@@ -206,6 +202,28 @@ func (e *edit) finish(out *Key) (gate.Outcome, error) {
 	return e.out, err
 }
 
+// show loads the version that the document shows, unless the operation changed it.
+func (e *edit) show() error {
+	n := shown(e.body.Life)
+	if e.primary != nil || n == 0 {
+		return nil
+	}
+	v, err := e.version(n)
+	if err == nil {
+		e.primary = &v.body
+	}
+	return err
+}
+
+// shown is the version a key's document is about, 0 for none: the primary or, while imported
+// material is awaited, the version that awaits it.
+func shown(k lifecycle.Key) uint32 {
+	if k.Primary == 0 && k.External {
+		return k.Versions
+	}
+	return k.Primary
+}
+
 // document shows a key as a use at now would find it.
 func (r *Ring) document(id gate.ID, b *keyBody, primary *versionBody, now time.Time) Key {
 	life, _ := lifecycle.AdvanceKey(b.Life, now)
@@ -214,7 +232,10 @@ func (r *Ring) document(id gate.ID, b *keyBody, primary *versionBody, now time.T
 		Description: b.Description, Owner: b.Owner,
 		Versions: b.Life.Versions, RotationDays: b.Life.RotationDays, GraceDays: b.Life.GraceDays,
 		LifetimeDays: b.Life.LifetimeDays, CreatedAt: b.Created, CreatedBy: b.CreatedBy, Tags: b.Tags,
-		Enabled: life.Status() == lifecycle.Enabled, DeletionDate: life.DeletionDate,
+		Enabled: life.Status() == lifecycle.Enabled, DeletionDate: life.DeletionDate, Origin: Haven,
+	}
+	if b.Life.External {
+		k.Origin = External
 	}
 	if life.Status() == lifecycle.Disabled {
 		k.DisabledUntil = life.DisabledUntil
@@ -225,9 +246,13 @@ func (r *Ring) document(id gate.ID, b *keyBody, primary *versionBody, now time.T
 	if len(k.Aliases) > 0 {
 		k.Alias = k.Aliases[0]
 	}
+	if primary != nil && primary.Life.Number != b.Life.Primary && lifecycle.Effective(b.Life, primary.Life, now) != lifecycle.Pending {
+		primary = nil
+	}
 	if primary != nil {
 		k.Version = primary.Life.Number
 		k.State = lifecycle.Effective(b.Life, primary.Life, now)
+		k.ValidTo = primary.Life.MaterialEndsAt
 		k.ExpiresAt, k.NextRotationAt = primary.Life.ExpiresAt, b.Life.NextRotation(primary.Life)
 		k.WrappedBy = r.wrappedBy(primary)
 	} else if b.Life.Versions > 0 && b.Life.CompromisedThrough == b.Life.Versions {

@@ -196,7 +196,7 @@ func (r *Ring) Resolve(ctx context.Context, reading *gate.Reading, op *gate.Oper
 		t.Unfit = key.body.kind().unfit(id, op)
 	}
 	if number == 0 && op.Use != 0 {
-		number = key.body.Life.Primary
+		number = shown(key.body.Life)
 	}
 	if number == 0 {
 		return t, nil

@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/haven-health/haven/gate"
+	"github.com/haven-health/haven/internal/blob"
 	"github.com/haven-health/haven/internal/crypt"
 	"github.com/haven-health/haven/internal/secret"
 	"github.com/haven-health/haven/lifecycle"
@@ -71,26 +72,30 @@ func (r *Ring) newMaterial(ctx context.Context, a gate.Approved, id gate.ID, key
 
 // wrap wraps material for v under the primary version of master, or under the root key where
 // master is zero. Wrapping is a protecting use of the master: its state must allow it.
-func (r *Ring) wrap(ctx context.Context, a gate.Approved, id, master gate.ID, v *versionBody, material secret.Bytes) error {
-	b := r.binding(id, v.Life.Number, v.Spec, v.Usage)
+func (r *Ring) wrap(ctx context.Context, a gate.Approved, id, master gate.ID, v *versionBody, material secret.Bytes) (err error) {
+	v.wrapped, v.by, v.byVer, err = r.wrapFor(ctx, a, master, r.binding(id, v.Life.Number, v.Spec, v.Usage), material)
+	return err
+}
+
+// wrapFor wraps material for where the binding says it belongs, and tells what wraps it.
+func (r *Ring) wrapFor(ctx context.Context, a gate.Approved, master gate.ID, b blob.Binding, material secret.Bytes) (w crypt.Wrapped, by gate.ID, version uint32, err error) {
 	if master.IsZero() {
-		w, err := r.cfg.Root.Wrap(b, material)
-		v.wrapped, v.by, v.byVer = w, gate.ID{}, r.cfg.Root.Generation()
-		return err
+		w, err = r.cfg.Root.Wrap(b, material)
+		return w, gate.ID{}, r.cfg.Root.Generation(), err
 	}
 	t, err := r.Resolve(ctx, a.Reading(), gate.Encrypt, gate.Reference{Text: master.String()})
 	if err != nil {
-		return missingMaster(err)
+		return nil, by, 0, missingMaster(err)
 	}
 	if err := t.Check(lifecycle.Protect, a.Time()); err != nil {
-		return err
+		return nil, by, 0, err
 	}
-	v.by, v.byVer = t.Key, t.Version
-	return use(ctx, r, a, &t, func(k *crypt.Key) error {
+	err = use(ctx, r, a, &t, func(k *crypt.Key) error {
 		var err error
-		v.wrapped, err = k.Wrap(b, material)
+		w, err = k.Wrap(b, material)
 		return err
 	})
+	return w, t.Key, t.Version, err
 }
 
 // masterOf returns the id of the master key that a request names; the default one for "".

@@ -68,6 +68,9 @@ func routes() []*route {
 		of(gate.HPKEOpen, (*keys.Manager).HPKEOpen),
 		of(gate.ReEncrypt, (*keys.Manager).ReEncrypt),
 		of(gate.GenerateDataKeyPair, (*keys.Manager).GenerateDataKeyPair),
+		of(gate.GetParametersForImport, (*keys.Manager).GetParametersForImport),
+		of(gate.ImportKeyMaterial, (*keys.Manager).ImportKeyMaterial),
+		of(gate.DeleteImportedKeyMaterial, (*keys.Manager).DeleteImportedKeyMaterial),
 		hot[BatchBody, BatchAnswerBody](gate.Batch, (*exchange).batch),
 		{op: gate.AcceptClock, serve: (*exchange).acceptClock, request: reflect.TypeFor[Empty](), answer: reflect.TypeFor[Empty]()},
 	}

@@ -1,6 +1,9 @@
 package crypt
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"slices"
@@ -17,6 +20,33 @@ var importAlgorithms = &Use{Algorithms: []Algorithm{OAEPWithSHA256, RSAAESKeyWra
 // ImportAlgorithms returns what material may be wrapped with for import. Under FIPS 140-3 mode only
 // the first is available: the AES key wrap is ours, not the module's.
 func ImportAlgorithms() []Algorithm { return slices.Clone(importAlgorithms.Algorithms) }
+
+// Importable tells whether material of a spec may be imported here, wrapped with an algorithm: nil,
+// [ErrSpec], [ErrAlgorithm], or [ErrUnsupported] when FIPS 140-3 mode forbids it.
+func Importable(a Algorithm, s Spec) error {
+	row, err := matrix.approved(s)
+	if err != nil {
+		return err
+	}
+	if !row.Import {
+		return ErrSpec
+	}
+	_, err = importAlgorithms.algorithm(a)
+	return err
+}
+
+// MaterialID tells whether material imported into a version of a key is what was there before:
+// HMAC-SHA-256(material, "haven/material/v1" ‖ 0 ‖ key id ‖ version ‖ spec). Unlike the check value,
+// which is for people, nobody finds other material that has it. It is not shown: whoever has it can
+// try guesses of material that can be guessed.
+func MaterialID(id [16]byte, version uint32, s Spec, material secret.Bytes) []byte {
+	mac := hmac.New(sha256.New, secret.Expose(material))
+	mac.Write([]byte("haven/material/v1\x00"))
+	mac.Write(id[:])
+	mac.Write(binary.BigEndian.AppendUint32(nil, version))
+	mac.Write([]byte(s))
+	return mac.Sum(nil)
+}
 
 // UnwrapMaterial returns imported material, in the encoding in which it is stored. The key is a
 // one-time wrapping key; what is wrapped is the key's bytes for AES and HMAC, and PKCS #8 in DER
