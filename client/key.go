@@ -30,6 +30,15 @@ const (
 	Destroyed   State = "destroyed"   // its material is gone
 )
 
+// Origin says where a key's material is made.
+type Origin string
+
+// The origins.
+const (
+	HavenOrigin    Origin = "HAVEN"
+	ExternalOrigin Origin = "EXTERNAL" // elsewhere: it is imported
+)
+
 // Key is the key document.
 type Key struct {
 	KeyID string `json:"key_id"`
@@ -43,6 +52,7 @@ type Key struct {
 	Purpose     string   `json:"purpose"`
 	Description string   `json:"description,omitzero"`
 	Owner       string   `json:"owner,omitzero"`
+	Origin      Origin   `json:"origin"`
 
 	// State and Version are those of the primary; zero when the key has none, as after the
 	// compromise of the whole key. Versions is how many there are.
@@ -63,8 +73,12 @@ type Key struct {
 	NextRotationAt time.Time `json:"next_rotation_at,omitzero"` // zero: none planned
 	DeletionDate   time.Time `json:"deletion_date,omitzero"`    // zero: none planned
 	DisabledUntil  time.Time `json:"disabled_until,omitzero"`   // zero: not disabled, or until it is enabled
-	LastUsedAt     time.Time `json:"last_used_at,omitzero"`
-	UseCount       uint64    `json:"use_count,omitzero"`
+	// ValidTo is when the imported material of the primary ends; zero: never. MaterialExpired says
+	// that it did, or was deleted: nothing works that needs it.
+	ValidTo         time.Time `json:"valid_to,omitzero"`
+	MaterialExpired bool      `json:"material_expired,omitzero"`
+	LastUsedAt      time.Time `json:"last_used_at,omitzero"`
+	UseCount        uint64    `json:"use_count,omitzero"`
 
 	// WrappedBy is the master version that wraps the primary, as KEY@N.
 	WrappedBy string `json:"wrapped_by,omitzero"`
@@ -93,6 +107,9 @@ type Version struct {
 	GraceEndsAt    time.Time `json:"grace_ends_at,omitzero"`
 	LifetimeEndsAt time.Time `json:"lifetime_ends_at,omitzero"`
 	DeletionDate   time.Time `json:"deletion_date,omitzero"`
+	// ValidTo is when imported material ends, or was deleted, which MaterialErased says.
+	ValidTo        time.Time `json:"valid_to,omitzero"`
+	MaterialErased bool      `json:"material_erased,omitzero"`
 	WasCompromised bool      `json:"was_compromised,omitzero"`
 	WrappedBy      string    `json:"wrapped_by,omitzero"`
 	// Wraps is what a version of a master key wraps.
@@ -117,6 +134,7 @@ type CreateKeyRequest struct {
 	Owner        string            `json:"owner,omitzero"`       // at most 256
 	Master       string            `json:"master,omitzero"`      // the wrapping key; empty: alias/haven-master
 	Custody      string            `json:"custody,omitzero"`     // empty: local
+	Origin       Origin            `json:"origin,omitzero"`      // empty: HavenOrigin
 }
 
 // CreateKey creates a key with its first version.

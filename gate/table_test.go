@@ -75,6 +75,7 @@ func rows() map[string]row {
 	maps.Copy(all, useRows())
 	maps.Copy(all, pairRows())
 	maps.Copy(all, findRows())
+	maps.Copy(all, importRows())
 	return all
 }
 

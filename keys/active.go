@@ -72,7 +72,7 @@ func (r *Ring) show(ctx context.Context, a gate.Approved, id gate.ID, out *Key) 
 		return err
 	}
 	var primary *versionBody
-	if n := key.body.Life.Primary; n != 0 {
+	if n := shown(key.body.Life); n != 0 {
 		v, err := r.version(ctx, a.Reading(), id, n)
 		if err != nil {
 			return err

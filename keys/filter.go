@@ -126,7 +126,7 @@ func (f *filter) shows(k *Key, life *lifecycle.Key) bool {
 	if f.DueBefore.IsZero() {
 		return true
 	}
-	return slices.ContainsFunc([]time.Time{k.NextRotationAt, k.ExpiresAt, k.DeletionDate}, func(due time.Time) bool {
+	return slices.ContainsFunc([]time.Time{k.NextRotationAt, k.ExpiresAt, k.ValidTo, k.DeletionDate}, func(due time.Time) bool {
 		return !due.IsZero() && due.Before(f.DueBefore)
 	})
 }
@@ -138,7 +138,7 @@ func usableState(k *Key, life *lifecycle.Key) string {
 		return pendingDeletion
 	case status != lifecycle.Enabled:
 		return status.String()
-	case k.State.Valid():
+	case k.State.Valid() && !k.MaterialExpired:
 		return k.State.String()
 	}
 	return ""

@@ -94,10 +94,12 @@ type Key struct {
 
 	ExpiresAt      time.Time `json:"expires_at,omitzero"`
 	NextRotationAt time.Time `json:"next_rotation_at,omitzero"`
-	// ValidTo is when the imported material of the primary comes to its end.
-	ValidTo   time.Time `json:"valid_to,omitzero"`
-	CreatedAt time.Time `json:"created_at"`
-	CreatedBy gate.ID   `json:"created_by"`
+	// ValidTo is when the imported material of the primary comes to its end. MaterialExpired says
+	// that it did, or was deleted: nothing works that needs it.
+	ValidTo         time.Time `json:"valid_to,omitzero"`
+	MaterialExpired bool      `json:"material_expired,omitzero"`
+	CreatedAt       time.Time `json:"created_at"`
+	CreatedBy       gate.ID   `json:"created_by"`
 	// WrappedBy is the master version that wraps the primary, ID@N; "root" for a master key.
 	WrappedBy string            `json:"wrapped_by,omitzero"`
 	Tags      map[string]string `json:"tags,omitzero"`

@@ -252,7 +252,7 @@ func (r *Ring) document(id gate.ID, b *keyBody, primary *versionBody, now time.T
 	if primary != nil {
 		k.Version = primary.Life.Number
 		k.State = lifecycle.Effective(b.Life, primary.Life, now)
-		k.ValidTo = primary.Life.MaterialEndsAt
+		k.ValidTo, k.MaterialExpired = primary.Life.MaterialEndsAt, primary.Life.WithoutMaterial(now)
 		k.ExpiresAt, k.NextRotationAt = primary.Life.ExpiresAt, b.Life.NextRotation(primary.Life)
 		k.WrappedBy = r.wrappedBy(primary)
 	} else if b.Life.Versions > 0 && b.Life.CompromisedThrough == b.Life.Versions {

@@ -124,7 +124,7 @@ func Check(k Key, v Version, use Use, named bool, now time.Time) error {
 	}
 	row := &table.Rows[Effective(k, v, now)]
 	right := row.Uses[use]
-	if right != No && (right != WhenNamed || named) && table.WithoutMaterial[use] == No && v.withoutMaterial(now) {
+	if right != No && (right != WhenNamed || named) && table.WithoutMaterial[use] == No && v.WithoutMaterial(now) {
 		return &Refusal{Reason: ReasonMaterialExpired, Version: v.Number}
 	}
 	switch right {

@@ -6,8 +6,8 @@ import "time"
 // back. Both are marks on the version beside its state, as a suspension is: without its material a
 // version stays in its place, and what needs no material stays possible.
 
-// withoutMaterial tells whether the version's imported material has come to its end or was erased.
-func (v *Version) withoutMaterial(now time.Time) bool {
+// WithoutMaterial tells whether the version's imported material has come to its end or was erased.
+func (v *Version) WithoutMaterial(now time.Time) bool {
 	return v.MaterialErased || passed(v.MaterialEndsAt, now)
 }
 

@@ -332,6 +332,8 @@ func TestClientSpeaksTheAPI(t *testing.T) {
 		{"hpke-open", reflect.TypeFor[client.HPKEOpenRequest](), reflect.TypeFor[client.HPKEOpenResponse]()},
 		{"re-encrypt", reflect.TypeFor[client.ReEncryptRequest](), reflect.TypeFor[client.ReEncryptResponse]()},
 		{"generate-data-key-pair", reflect.TypeFor[client.GenerateDataKeyPairRequest](), reflect.TypeFor[client.GenerateDataKeyPairResponse]()},
+		{"get-parameters-for-import", reflect.TypeFor[client.GetParametersForImportRequest](), reflect.TypeFor[client.ImportParameters]()},
+		{"import-key-material", reflect.TypeFor[client.ImportKeyMaterialRequest](), reflect.TypeFor[client.Key]()},
 	} {
 		described := o.operation("post", c.operation)
 		if c.request != nil {

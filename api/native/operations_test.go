@@ -1,6 +1,7 @@
 package native_test
 
 import (
+	"crypto/rand"
 	"encoding/base64"
 	"errors"
 	"flag"
@@ -18,7 +19,9 @@ import (
 	"github.com/haven-health/haven/api/native"
 	"github.com/haven-health/haven/gate"
 	"github.com/haven-health/haven/internal/crypt"
+	"github.com/haven-health/haven/internal/secret"
 	"github.com/haven-health/haven/journal"
+	"github.com/haven-health/haven/keys"
 )
 
 var update = flag.Bool("update", false, "write testdata/operations.golden anew")
@@ -128,6 +131,16 @@ var conversation = []exchange{
 	{ask: `{"key":"$SHORT"}`, operation: "rotate-key"},
 	{ask: `{"key":"$SHORT@1"}`, operation: "restore-version", code: gate.InvalidState},
 	{ask: `{"key":"$SHORT@1"}`, operation: "restore-version", after: 24 * time.Hour},
+	{ask: `{"purpose":"A key made elsewhere","type":"data","origin":"EXTERNAL"}`, operation: "create-key", keep: "key_id as IMPORTED"},
+	{ask: `{"key":"$IMPORTED","plaintext":"aGVsbG8="}`, operation: "encrypt", code: gate.InvalidState},
+	{ask: `{"key":"$IMPORTED"}`, operation: "rotate-key", code: gate.InvalidState},
+	{ask: `{"key":"$IMPORTED","wrapping_key_spec":"RSA_2048"}`, operation: "get-parameters-for-import", keep: "import_token as TOKEN"},
+	{ask: `{"key":"$IMPORTED","import_token":"$TOKEN","encrypted_material":"aGVsbG8="}`, operation: "import-key-material", code: gate.InvalidCiphertext},
+	{ask: `{"key":"$IMPORTED","import_token":"$TOKEN","encrypted_material":"$WRAPPED","valid_to":"2030-01-01T00:00:00Z"}`, operation: "import-key-material"},
+	{ask: `{"key":"$IMPORTED","import_token":"$TOKEN","encrypted_material":"$WRAPPED"}`, operation: "import-key-material", code: gate.InvalidCiphertext},
+	{ask: `{"key":"$IMPORTED@1"}`, operation: "delete-imported-key-material"},
+	{ask: `{"key":"$IMPORTED","plaintext":"aGVsbG8="}`, operation: "encrypt", code: gate.InvalidState},
+	{ask: `{"key":"ID"}`, operation: "get-parameters-for-import", code: gate.InvalidState},
 	{ask: `?key=alias/nobody`, operation: "describe-key", method: http.MethodGet, code: gate.NotFound},
 	{ask: `{}`, operation: "accept-clock"},
 }
@@ -176,6 +189,9 @@ func TestOperations(t *testing.T) {
 		if member, name, ok := strings.Cut(e.keep, " as "); ok {
 			kept = append(kept, "$"+name, between(a.body, `"`+member+`":"`))
 		}
+		if e.operation == "get-parameters-for-import" && e.code == 0 {
+			kept = append(kept, "$WRAPPED", wrapZeros(t, a))
+		}
 		fmt.Fprintf(&transcript, "%s /v1/%s %s\n%d %s\n\n", e.method, e.operation, e.ask, a.status, known.replace(a.body))
 	}
 	for _, op := range gate.Operations() {
@@ -186,6 +202,21 @@ func TestOperations(t *testing.T) {
 	if !older {
 		golden(t, "operations.golden", transcript.String())
 	}
+}
+
+// wrapZeros wraps an AES key for import, as the owner of one does.
+func wrapZeros(t *testing.T, a *answer) string {
+	t.Helper()
+	p := must[keys.ImportParameters](t, a)
+	public, err := crypt.ParsePublicKey(p.WrappingKeySpec, p.PublicKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrapped, err := public.WrapMaterial(rand.Reader, p.Algorithm, secret.New(make([]byte, 32)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return base64.StdEncoding.EncodeToString(wrapped)
 }
 
 func (e *exchange) check(t *testing.T, i int, a *answer) {
@@ -228,7 +259,7 @@ type placeholders map[string]string
 var (
 	uuid   = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 	random = regexp.MustCompile(`"(ciphertext|plaintext|signature|mac|shared_secret|public_key|private_key_plaintext|private_key_ciphertext)":"([^"]*)"`)
-	text   = regexp.MustCompile(`"(pem|x|y|thumbprint|fingerprint|key_check_value)":"([^"]*)"`)
+	text   = regexp.MustCompile(`"(import_token|pem|x|y|thumbprint|fingerprint|key_check_value)":"([^"]*)"`)
 	cursor = regexp.MustCompile(`"next_cursor":"[^"]+"`)
 )
 
