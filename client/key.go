@@ -164,7 +164,7 @@ type ListKeysRequest struct {
 	Tag     string `json:"tag,omitzero"` // NAME or NAME=VALUE
 	// AliasPrefix is what an alias of the key begins with, "alias/…"; the list is by alias then.
 	AliasPrefix string `json:"alias_prefix,omitzero"`
-	// DueBefore: the next rotation, the expiry or the deletion comes before it.
+	// DueBefore: the next rotation, the expiry, the end of the material or the deletion comes before it.
 	DueBefore time.Time `json:"due_before,omitzero"`
 	Owner     string    `json:"owner,omitzero"`
 	Limit     int       `json:"limit,omitzero"`

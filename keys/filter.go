@@ -23,7 +23,7 @@ type ListRequest struct {
 	Tag string `json:"tag,omitzero"`
 	// AliasPrefix is what an alias of the key begins with, "alias/…". The list is by alias then.
 	AliasPrefix string `json:"alias_prefix,omitzero"`
-	// DueBefore: next_rotation_at, expires_at or deletion_date comes before it.
+	// DueBefore: next_rotation_at, expires_at, valid_to or deletion_date comes before it.
 	DueBefore time.Time `json:"due_before,omitzero"`
 	Owner     string    `json:"owner,omitzero"`
 

@@ -76,7 +76,7 @@ func fitting(req keys.ListRequest, k *keys.Key) bool {
 		(req.State == "" || req.State == state || req.State == "enabled" && k.Enabled) &&
 		(req.Tag == "" || tagged && (!given || value == has)) &&
 		(req.AliasPrefix == "" || slices.ContainsFunc(k.Aliases, func(a string) bool { return strings.HasPrefix(a, req.AliasPrefix) })) &&
-		(req.DueBefore.IsZero() || due(k.NextRotationAt) || due(k.ExpiresAt) || due(k.DeletionDate))
+		(req.DueBefore.IsZero() || due(k.NextRotationAt) || due(k.ExpiresAt) || due(k.ValidTo) || due(k.DeletionDate))
 }
 
 // TestFilters: every combination of filters lists what the specification does, each key once.

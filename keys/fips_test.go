@@ -21,7 +21,7 @@ func TestUnderFIPS(t *testing.T) {
 	if fips140.Enforced() {
 		return
 	}
-	fipstest.Run(t, "only", []string{"HAVEN_SEQUENCES=200"}, "-test.run=^(TestSequences|TestKinds)$")
+	fipstest.Run(t, "only", []string{"HAVEN_SEQUENCES=200"}, "-test.run=^(TestSequences|TestKinds|TestImport.*)$")
 }
 
 // TestKeysMadeElsewhere: a store whose keys were made without FIPS 140-3 mode is opened in it. What

@@ -3,7 +3,7 @@ package keys
 import (
 	"bytes"
 	"context"
-	"crypto/hmac"
+	"crypto/subtle"
 	"errors"
 	"fmt"
 	"slices"
@@ -312,7 +312,7 @@ func (e *edit) imported(in *importing, ends time.Time) error {
 }
 
 func sameMaterial(a, b *versionBody) bool {
-	return bytes.Equal(a.Public, b.Public) && hmac.Equal(a.Material, b.Material)
+	return bytes.Equal(a.Public, b.Public) && subtle.ConstantTimeCompare(a.Material, b.Material) == 1
 }
 
 // DeleteImportedKeyMaterial deletes the imported material of a version, KEY@N, or of the primary:

@@ -2,16 +2,11 @@ package keys_test
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
 	"crypto/fips140"
 	"crypto/rand"
-	"crypto/rsa"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"math/big"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -36,23 +31,24 @@ func (r *rig) external(req keys.CreateRequest) *keys.Key {
 	return k
 }
 
-// parameters gets parameters for a key; wrapping keys are short, which is quick.
+// parameters gets parameters for a key; wrapping keys are as short as what they wrap allows.
 func (r *rig) parameters(key string) *keys.ImportParameters {
 	r.Helper()
-	p, err := r.km.GetParametersForImport(background, keys.ImportParametersRequest{Key: key, WrappingKeySpec: crypt.RSA2048, Algorithm: wrapping(key)})
+	p, err := r.km.GetParametersForImport(background, keys.ImportParametersRequest{Key: key, WrappingKeySpec: wrappingSpec, Algorithm: wrapping})
 	if err != nil {
 		r.Fatal(err)
 	}
 	return p
 }
 
-// wrapping is an algorithm for tests; it takes all that can be imported where the test runs.
-func wrapping(string) keys.Algorithm {
+// wrapping is an algorithm that takes, with a key of wrappingSpec, all that can be imported where the
+// test runs.
+var wrapping, wrappingSpec = func() (keys.Algorithm, keys.Spec) {
 	if fips140.Enabled() {
-		return crypt.OAEPWithSHA256
+		return crypt.OAEPWithSHA256, crypt.RSA3072
 	}
-	return crypt.RSAAESKeyWrap
-}
+	return crypt.RSAAESKeyWrap, crypt.RSA2048
+}()
 
 func (r *rig) wrapMaterial(p *keys.ImportParameters, material []byte) []byte {
 	r.Helper()
@@ -85,42 +81,20 @@ func (r *rig) mustBring(key string, material []byte, ends time.Time) *keys.Key {
 
 func aesKey(b byte) []byte { return bytes.Repeat([]byte{b}, 32) }
 
-func pkcs8(t testing.TB, private any) []byte {
-	t.Helper()
-	der, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return der
-}
-
-// materials returns material of every spec that is imported.
+// materials returns material of every spec that is imported here: RSA keys are not where FIPS 140-3
+// mode rules.
 func materials(t testing.TB) map[keys.Spec][]byte {
 	t.Helper()
-	out := map[keys.Spec][]byte{
-		crypt.SymmetricDefault: aesKey(7), crypt.HMAC224: bytes.Repeat([]byte{1}, 28), crypt.HMAC256: aesKey(2),
-		crypt.HMAC384: bytes.Repeat([]byte{3}, 48), crypt.HMAC512: bytes.Repeat([]byte{4}, 64),
-	}
-	for s, curve := range map[keys.Spec]elliptic.Curve{crypt.P256: elliptic.P256(), crypt.P384: elliptic.P384(), crypt.P521: elliptic.P521()} {
-		k, err := ecdsa.GenerateKey(curve, rand.Reader)
+	out := map[keys.Spec][]byte{}
+	for _, row := range crypt.Table().Specs {
+		if !row.Import || crypt.Importable(wrapping, row.Spec) != nil || fips140.Enabled() && strings.HasPrefix(string(row.Spec), "RSA") {
+			continue
+		}
+		m, err := crypt.GenerateMaterial(row.Spec, rand.Reader)
 		if err != nil {
 			t.Fatal(err)
 		}
-		out[s] = pkcs8(t, k)
-	}
-	_, private, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	out[crypt.Ed25519] = pkcs8(t, private)
-	if !fips140.Enabled() {
-		for s, bits := range map[keys.Spec]int{crypt.RSA2048: 2048, crypt.RSA3072: 3072, crypt.RSA4096: 4096} {
-			k, err := rsa.GenerateKey(rand.Reader, bits)
-			if err != nil {
-				t.Fatal(err)
-			}
-			out[s] = pkcs8(t, k)
-		}
+		out[row.Spec] = secret.Expose(m)
 	}
 	return out
 }
@@ -350,38 +324,20 @@ func TestImportRefusesRSA(t *testing.T) {
 	}
 	k := r.external(keys.CreateRequest{Type: keys.Signing, Spec: crypt.RSA2048})
 	given := materials(t)
-	for what, material := range map[string][]byte{"another size": given[crypt.RSA3072], "an exponent of 3": rsaOf(t, 3)} {
+	exponent3, err := os.ReadFile("testdata/rsa2048-exponent3.der")
+	r.fatal(err)
+	for what, material := range map[string][]byte{"another size": given[crypt.RSA3072], "an exponent of 3": exponent3} {
 		if _, err := r.bring(k.ID, material, time.Time{}); !errors.Is(err, gate.InvalidCiphertext) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	_, err := r.km.GetParametersForImport(background, keys.ImportParametersRequest{Key: k.ID, Algorithm: "RSAES_PKCS1_V1_5"})
+	_, err = r.km.GetParametersForImport(background, keys.ImportParametersRequest{Key: k.ID, Algorithm: "RSAES_PKCS1_V1_5"})
 	if !errors.Is(err, gate.InvalidRequest) {
 		t.Errorf("PKCS #1 v1.5: %v", err)
 	}
 	_, err = r.km.GetParametersForImport(background, keys.ImportParametersRequest{Key: k.ID, WrappingKeySpec: crypt.P256})
 	if !errors.Is(err, gate.InvalidRequest) {
 		t.Errorf("a wrapping key on a curve: %v", err)
-	}
-}
-
-// rsaOf is a key with another public exponent.
-func rsaOf(t testing.TB, e int64) []byte {
-	t.Helper()
-	for {
-		k, err := rsa.GenerateKey(rand.Reader, 2048)
-		if err != nil {
-			t.Fatal(err)
-		}
-		one := big.NewInt(1)
-		phi := new(big.Int).Mul(new(big.Int).Sub(k.Primes[0], one), new(big.Int).Sub(k.Primes[1], one))
-		d := new(big.Int).ModInverse(big.NewInt(e), phi)
-		if d == nil {
-			continue
-		}
-		other := &rsa.PrivateKey{PublicKey: rsa.PublicKey{N: k.N, E: int(e)}, D: d, Primes: k.Primes}
-		other.Precompute()
-		return pkcs8(t, other)
 	}
 }
 
@@ -469,7 +425,7 @@ func TestImportedLife(t *testing.T) {
 	}
 	_, err = encrypt(k.ID)
 	refused("after the compromise", "compromised", "", err)
-	_, err = r.bring2(k.ID + "@2")
+	_, err = r.parametersOf(k.ID + "@2")
 	refused("bringing compromised material back", "compromised", "", err)
 	if k = r.mustBring(k.ID, aesKey(4), time.Time{}); k.Version != 3 {
 		t.Errorf("after the compromise, it shows %+v", k)
@@ -477,8 +433,8 @@ func TestImportedLife(t *testing.T) {
 	r.fatal(decrypt(old))
 }
 
-// bring2 only asks for parameters.
-func (r *rig) bring2(key string) (*keys.ImportParameters, error) {
+// parametersOf only asks for parameters.
+func (r *rig) parametersOf(key string) (*keys.ImportParameters, error) {
 	return r.km.GetParametersForImport(background, keys.ImportParametersRequest{Key: key, WrappingKeySpec: crypt.RSA2048})
 }
 
@@ -501,7 +457,7 @@ func TestImportNotExternal(t *testing.T) {
 	r := newRig(gatetest.New(t))
 	k, err := r.km.CreateKey(background, keys.CreateRequest{Purpose: "own", Type: keys.Data})
 	r.fatal(err)
-	_, err = r.bring2(k.ID)
+	_, err = r.parametersOf(k.ID)
 	if answer(err) != "not_external" {
 		t.Errorf("parameters: %v", err)
 	}

@@ -259,7 +259,8 @@ type placeholders map[string]string
 var (
 	uuid   = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 	random = regexp.MustCompile(`"(ciphertext|plaintext|signature|mac|shared_secret|public_key|private_key_plaintext|private_key_ciphertext)":"([^"]*)"`)
-	text   = regexp.MustCompile(`"(import_token|pem|x|y|thumbprint|fingerprint|key_check_value)":"([^"]*)"`)
+	text   = regexp.MustCompile(`"(pem|x|y|thumbprint|fingerprint|key_check_value)":"([^"]*)"`)
+	token  = regexp.MustCompile(`"import_token":"[^$"]+"`) // its length varies
 	cursor = regexp.MustCompile(`"next_cursor":"[^"]+"`)
 )
 
@@ -282,6 +283,7 @@ func (p placeholders) replace(s string) string {
 		parts := text.FindStringSubmatch(m)
 		return fmt.Sprintf(`"%s":"<%d characters>"`, parts[1], len(parts[2]))
 	})
+	s = token.ReplaceAllString(s, `"import_token":"<token>"`)
 	return cursor.ReplaceAllString(s, `"next_cursor":"<cursor>"`)
 }
 
