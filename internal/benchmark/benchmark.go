@@ -74,6 +74,8 @@ const (
 	opDataKey = "generate-data-key"
 	opBatch   = "batch"
 	opCreate  = "create-key"
+	opSign    = "sign"
+	opVerify  = "verify"
 )
 
 // batchItems is how many items a batch has. Figures of a batch are per item.
@@ -84,12 +86,12 @@ type bench struct {
 	cfg     Config
 	servers map[string]*child
 	plan    []*measurement
-	crypt   map[int][]sample // the bare crypt call, by size
+	calls   []*call
 }
 
 // Run measures and returns the report.
 func Run(ctx context.Context, cfg Config) (_ *Report, err error) {
-	b := &bench{cfg: cfg.withDefaults(), servers: map[string]*child{}, crypt: map[int][]sample{}}
+	b := &bench{cfg: cfg.withDefaults(), servers: map[string]*child{}}
 	folder, err := os.MkdirTemp(cfg.Folder, "haven-bench-")
 	if err != nil {
 		return nil, fmt.Errorf("benchmark: %w", err)
@@ -99,7 +101,7 @@ func Run(ctx context.Context, cfg Config) (_ *Report, err error) {
 	if err := b.start(ctx, folder); err != nil {
 		return nil, err
 	}
-	if err := b.makePlan(); err != nil {
+	if err := errors.Join(b.makePlan(), b.makeCalls()); err != nil {
 		return nil, err
 	}
 	for round := range b.cfg.Rounds {
@@ -146,12 +148,12 @@ func (b *bench) round(ctx context.Context, round int) error {
 		m.samples = append(m.samples, s)
 		fmt.Fprintf(b.cfg.Progress, "round %d/%d  %-44s %9.0f/s\n", round+1, b.cfg.Rounds, m, s.Rate)
 	}
-	for _, size := range b.cfg.Sizes {
-		s, err := measureCrypt(size, b.cfg.Cell/4)
+	for _, c := range b.calls {
+		s, err := c.measure(b.cfg.Cell / 4)
 		if err != nil {
-			return err
+			return fmt.Errorf("benchmark: the bare call of %s: %w", c.operation, err)
 		}
-		b.crypt[size] = append(b.crypt[size], s)
+		c.samples = append(c.samples, s)
 	}
 	return nil
 }

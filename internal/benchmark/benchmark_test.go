@@ -46,11 +46,12 @@ func TestRun(t *testing.T) {
 			t.Errorf("%+v", l)
 		}
 	}
-	if len(r.Lines) != 25 {
+	if len(r.Lines) != 31 {
 		t.Errorf("%d lines", len(r.Lines))
 	}
 	judged(t, r.Targets, "encrypt 32 B × 1: CPU", "encrypt 32 B × 16: p99", "encrypt 32 B × 16: throughput",
-		"encrypt 4096 B × 16: throughput", "batch 32 B × 1: CPU", "create-key 32 B × 16: rate")
+		"encrypt 4096 B × 16: throughput", "batch 32 B × 1: CPU", "create-key 32 B × 16: rate",
+		"sign 32 B × 1: CPU", "verify 32 B × 16: CPU")
 	written(t, r)
 }
 

@@ -29,6 +29,7 @@ type greeting struct {
 	CA       string `json:"ca"`
 	Token    string `json:"token"`
 	Key      string `json:"key"`
+	Signer   string `json:"signer,omitempty"` // Haven's alone
 }
 
 // usage is what a process has used so far.
@@ -132,7 +133,7 @@ func writeProfile(name string) error {
 	return errors.Join(pprof.Lookup("allocs").WriteTo(f, 0), f.Close())
 }
 
-// serveHaven serves a store as haven serve would, making it with one data key if there is none;
+// serveHaven serves a store as haven serve would, making it with a data and a signing key if there is none;
 // only the rate of one principal is not bounded, since all requests are one principal's.
 func serveHaven(ctx context.Context, data string) (greeting, func() error, error) {
 	s, err := haven.NewServer(ctx, haven.ServeConfig{
@@ -157,7 +158,11 @@ func serveHaven(ctx context.Context, data string) (greeting, func() error, error
 		if err != nil {
 			return greeting{}, nil, errors.Join(err, s.Close())
 		}
-		g.Token, g.Key = string(secret.Expose(token)), key.ID
+		signer, err := system.KeyManager().CreateKey(ctx, keys.CreateRequest{Purpose: "Benchmark", Type: keys.Signing})
+		if err != nil {
+			return greeting{}, nil, errors.Join(err, s.Close())
+		}
+		g.Token, g.Key, g.Signer = string(secret.Expose(token)), key.ID, signer.ID
 	}
 	drop := server.LiftHeap()
 	return g, func() error {

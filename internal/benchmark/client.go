@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -111,6 +112,27 @@ func (c *connection) do(request []byte, into *[]byte) error {
 	}
 	*into = body
 	return nil
+}
+
+// answer asks once and returns a member of the answer.
+func (c *client) answer(operation, body, member string) (string, error) {
+	conns, err := c.connections(1)
+	if err != nil {
+		return "", err
+	}
+	var raw []byte
+	if err := conns[0].do(c.request(operation, body), &raw); err != nil {
+		return "", err
+	}
+	var members map[string]any
+	if err := json.Unmarshal(raw, &members); err != nil {
+		return "", err
+	}
+	text, ok := members[member].(string)
+	if !ok {
+		return "", fmt.Errorf("the answer of %s has no %s", operation, member)
+	}
+	return text, nil
 }
 
 // load makes requests on n connections for a time and returns how long each took. next is asked

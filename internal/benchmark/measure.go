@@ -1,16 +1,11 @@
 package benchmark
 
 import (
-	"crypto/rand"
-	"encoding/json"
 	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/haven-health/haven/internal/blob"
-	"github.com/haven-health/haven/internal/crypt"
 )
 
 // measurement is one line of the report in the making.
@@ -39,8 +34,13 @@ type sample struct {
 
 // makePlan lists the measurements in their order.
 func (b *bench) makePlan() error {
+	haven := b.servers[Haven].client
 	for _, size := range b.cfg.Sizes {
-		ciphertext, err := b.ciphertext(size)
+		ciphertext, err := haven.answer(opEncrypt, encryptBody(haven.Key, size), "ciphertext")
+		if err != nil {
+			return err
+		}
+		signature, err := haven.answer(opSign, signBody(haven.Signer, size), "signature")
 		if err != nil {
 			return err
 		}
@@ -54,12 +54,15 @@ func (b *bench) makePlan() error {
 			for _, kind := range []string{Bare, Durable, Haven} {
 				add(kind, opEncrypt, 1, encryptBody(b.servers[kind].Key, size))
 			}
-			key := b.servers[Haven].Key
+			if size == b.cfg.Sizes[0] {
+				add(Haven, opSign, 1, signBody(haven.Signer, size))
+				add(Haven, opVerify, 1, fmt.Sprintf(`{"signature":%q,%s`, signature, signBody(haven.Signer, size)[1:]))
+			}
 			add(Haven, opDecrypt, 1, fmt.Sprintf(`{"ciphertext":%q}`, ciphertext))
 			if size == b.cfg.Sizes[0] {
-				add(Haven, opDataKey, 1, fmt.Sprintf(`{"key":%q,"bytes":32}`, key))
+				add(Haven, opDataKey, 1, fmt.Sprintf(`{"key":%q,"bytes":32}`, haven.Key))
 			}
-			add(Haven, opBatch, batchItems, batchBody(key, size))
+			add(Haven, opBatch, batchItems, batchBody(haven.Key, size))
 			if size == b.cfg.Sizes[0] && n == createConcurrency {
 				add(Haven, opCreate, 1, `{"purpose":"Patient data encryption","type":"data"}`)
 			}
@@ -75,26 +78,13 @@ func encryptBody(key string, size int) string {
 	return fmt.Sprintf(`{"key":%q,"plaintext":%q}`, key, encoded(size))
 }
 
+func signBody(key string, size int) string {
+	return fmt.Sprintf(`{"key":%q,"message":%q}`, key, encoded(size))
+}
+
 func batchBody(key string, size int) string {
 	item := `{"op":"encrypt",` + encryptBody(key, size)[1:]
 	return `{"items":[` + strings.Repeat(item+",", batchItems-1) + item + `]}`
-}
-
-// ciphertext has Haven encrypt what the decrypt measurement decrypts.
-func (b *bench) ciphertext(size int) (string, error) {
-	c := b.servers[Haven].client
-	conns, err := c.connections(1)
-	if err != nil {
-		return "", err
-	}
-	var body []byte
-	if err := conns[0].do(c.request(opEncrypt, encryptBody(c.Key, size)), &body); err != nil {
-		return "", err
-	}
-	var answer struct {
-		Ciphertext string `json:"ciphertext"`
-	}
-	return answer.Ciphertext, json.Unmarshal(body, &answer)
 }
 
 // measure takes one measurement once.
@@ -138,39 +128,3 @@ func newSample(took []time.Duration, lasted time.Duration, items int, before, af
 }
 
 func microseconds(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
-
-// measureCrypt measures the bare crypt call that an encryption of size bytes makes, with what the
-// collector spends on it.
-func measureCrypt(size int, lasts time.Duration) (sample, error) {
-	material, err := crypt.GenerateKey(rand.Reader)
-	if err != nil {
-		return sample{}, err
-	}
-	key, err := crypt.NewKey([16]byte{1}, 1, material, rand.Reader)
-	if err != nil {
-		return sample{}, err
-	}
-	plaintext := make([]byte, size)
-	before, err := used()
-	if err != nil {
-		return sample{}, err
-	}
-	var took []time.Duration
-	began := time.Now()
-	for last := began; last.Sub(began) < lasts; {
-		for range cryptCalls {
-			if _, err := key.Encrypt(blob.Context{}, plaintext); err != nil {
-				return sample{}, err
-			}
-		}
-		now := time.Now()
-		took = append(took, now.Sub(last)/cryptCalls)
-		last = now
-	}
-	lasted := time.Since(began)
-	after, err := used()
-	return newSample(took, lasted, cryptCalls, before, after), err
-}
-
-// cryptCalls are timed together, because one is hardly longer than looking at the clock.
-const cryptCalls = 100

@@ -18,7 +18,7 @@ type Report struct {
 }
 
 // Line is one measurement. Figures of a batch are per item, but its latencies; figures of crypt
-// are of the bare call.
+// are of the bare call: see call.
 type Line struct {
 	Server      string `json:"server"`
 	Operation   string `json:"operation"`
@@ -72,13 +72,13 @@ func (b *bench) report() *Report {
 	for _, m := range b.plan {
 		r.Lines = append(r.Lines, Line{m.server, m.operation, m.size, m.concurrency, medians(m.samples)})
 	}
-	for _, size := range b.cfg.Sizes {
-		r.Lines = append(r.Lines, Line{"crypt", opEncrypt, size, 1, medians(b.crypt[size])})
+	for _, c := range b.calls {
+		r.Lines = append(r.Lines, Line{"crypt", c.operation, c.size, 1, medians(c.samples)})
 	}
 	return r
 }
 
-// targets compares Haven with the durable opponent and with the bare crypt call.
+// targets compares Haven with the durable opponent and with the bare calls.
 func (b *bench) targets() []Target {
 	var out []Target
 	for _, m := range b.plan {
@@ -105,7 +105,13 @@ func (b *bench) targets() []Target {
 		case m.operation == opEncrypt && m.concurrency > 1:
 			add("throughput of (b)", b.durable(m), rate, 1.2, true)
 		case m.operation == opBatch:
-			add("CPU of the bare crypt call, per item", b.crypt[m.size], cpu, 3, false)
+			add("CPU of the bare crypt call, per item", b.call(opEncrypt, m.size), cpu, 3, false)
+		case m.operation == opSign || m.operation == opVerify:
+			both := slices.Clone(b.beside(m, Haven).samples)
+			for i, s := range b.call(m.operation, m.size) {
+				both[i].CPU += s.CPU
+			}
+			add("CPU of the bare call and of encrypt together", both, cpu, 1, false)
 		case m.operation == opCreate:
 			add("rate of (b)'s encrypt", b.durable(m), rate, 0.25, true)
 		}
@@ -114,11 +120,20 @@ func (b *bench) targets() []Target {
 }
 
 // durable returns the durable opponent's samples beside m.
-func (b *bench) durable(m *measurement) []sample {
+func (b *bench) durable(m *measurement) []sample { return b.beside(m, Durable).samples }
+
+// beside returns a server's encryption of the same size and concurrency as m.
+func (b *bench) beside(m *measurement, server string) *measurement {
 	i := slices.IndexFunc(b.plan, func(o *measurement) bool {
-		return o.server == Durable && o.size == m.size && o.concurrency == m.concurrency
+		return o.server == server && o.operation == opEncrypt && o.size == m.size && o.concurrency == m.concurrency
 	})
-	return b.plan[i].samples
+	return b.plan[i]
+}
+
+// call returns the samples of an operation's bare call.
+func (b *bench) call(operation string, size int) []sample {
+	i := slices.IndexFunc(b.calls, func(c *call) bool { return c.operation == operation && c.size == size })
+	return b.calls[i].samples
 }
 
 // WriteText writes the report as a table, targets last.
