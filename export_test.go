@@ -23,3 +23,6 @@ func (s *System) HoldRewrapping() (release func()) {
 	s.rewrapper.one.Lock()
 	return s.rewrapper.one.Unlock
 }
+
+// KeepCounts keeps the counts of uses as a server at work does each minute.
+func (s *System) KeepCounts(ctx context.Context) error { return s.keepCounts(ctx) }

@@ -141,6 +141,9 @@ func (s *System) FirstToken() (token secret.Bytes, ok bool) { return s.token, s.
 // Close lets what is under way finish, and closes. Nothing durable depends on it.
 func (s *System) Close() error {
 	s.stopRewrapping()
+	if err := s.keepCounts(context.Background()); err != nil {
+		s.cfg.Log.Warn("the counts of uses could not be kept; the next start counts them again", slog.Any("error", err))
+	}
 	if err := s.pin(context.Background(), gate.Shutdown); err != nil { // as when the disk is full, or failed
 		s.cfg.Log.Warn("the journal's end could not be pinned", slog.Any("error", err))
 	}

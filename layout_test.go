@@ -36,7 +36,7 @@ var mayImport = map[string]string{
 	"gate/gatetest": ". gate identity internal/clock internal/secret journal lifecycle seal store store/memory",
 
 	// The domains: never each other.
-	"keys":     "gate internal/blob internal/crypt internal/fault internal/secret lifecycle store",
+	"keys":     "gate internal/blob internal/crypt internal/fault internal/secret journal lifecycle store",
 	"identity": "access gate internal/secret store",
 
 	// The root of trust.
@@ -98,6 +98,7 @@ var seams = []seam{
 	{"pin.go", "time.NewTicker", "paces a safeguard; no deadline and no right depends on it"},
 	{"cmd/haven/key_rewrap.go", "time.NewTicker", "paces the questions of a command that waits"},
 	{"rewrap.go", "time.NewTicker time.NewTimer", "paces background work; no deadline and no right depends on it"},
+	{"usage.go", "time.NewTicker", "paces the counting of uses; a reader counts what is missing"},
 	{"scrub.go", "time.NewTicker", "paces background checks; no deadline and no right depends on it"},
 
 	{"haven.go", "crypto/rand", "the default of Config.Random"},

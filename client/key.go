@@ -77,8 +77,10 @@ type Key struct {
 	// that it did, or was deleted: nothing works that needs it.
 	ValidTo         time.Time `json:"valid_to,omitzero"`
 	MaterialExpired bool      `json:"material_expired,omitzero"`
-	LastUsedAt      time.Time `json:"last_used_at,omitzero"`
-	UseCount        uint64    `json:"use_count,omitzero"`
+	// UseCount is how often all versions together were used, LastUsedAt when last, zero for never.
+	// They are told by what describes and lists keys, not by what changes them.
+	UseCount   uint64    `json:"use_count,omitzero"`
+	LastUsedAt time.Time `json:"last_used_at,omitzero"`
 
 	// WrappedBy is the master version that wraps the primary, as KEY@N.
 	WrappedBy string `json:"wrapped_by,omitzero"`
@@ -114,6 +116,12 @@ type Version struct {
 	WrappedBy      string    `json:"wrapped_by,omitzero"`
 	// Wraps is what a version of a master key wraps.
 	Wraps *Wraps `json:"wraps,omitzero"`
+	// UseCount is how often it was used: the sum of the three.
+	UseCount     uint64    `json:"use_count"`
+	ProtectCount uint64    `json:"protect_count,omitzero"` // encrypted, signed, made a MAC
+	ProcessCount uint64    `json:"process_count,omitzero"` // decrypted, verified a MAC
+	VerifyCount  uint64    `json:"verify_count,omitzero"`  // verified a signature
+	LastUsedAt   time.Time `json:"last_used_at,omitzero"`
 	// KeyCheckValue tells whether another place holds the same material, and says nothing about it.
 	KeyCheckValue string `json:"key_check_value,omitzero"`
 }

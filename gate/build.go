@@ -108,7 +108,7 @@ func (e *entry) touches() bool {
 func (e *entry) eachTouched(f func(store.Ref)) {
 	for i := range e.outcome.Changes {
 		c := &e.outcome.Changes[i]
-		if c.Ref.Kind == store.KindIdempotency || c.Before == nil && !decides(c.Ref.Kind) {
+		if isHousekeeping(c.Ref.Kind) || c.Before == nil && !decides(c.Ref.Kind) {
 			continue
 		}
 		if c.Before == nil && fault.Mutant("inserted-deny-does-not-bump") {
@@ -123,6 +123,10 @@ func (e *entry) eachTouched(f func(store.Ref)) {
 		f(e.outcome.Stops[i].Ref)
 	}
 }
+
+// isHousekeeping tells which kinds nobody decides anything by: altering them makes no operation run
+// again.
+func isHousekeeping(k store.Kind) bool { return k == store.KindIdempotency || k == store.KindUsage }
 
 // stale tells whether something the entry used was touched since it was read. It is asked always,
 // whether or not the epoch moved while the batch collected: an operation may have joined after

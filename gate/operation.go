@@ -103,6 +103,7 @@ var (
 	Pin             = &Operation{Number: 69, Name: "pin", Event: "Pin", Permission: "haven:Pin", Mutates: true, Internal: true, Summary: "pin the journal's end in the store, so that records cut off it are missed"}
 	Unanswered      = &Operation{Number: 70, Name: "unanswered", Event: "Unanswered", Internal: true, Summary: "the count of operations that the store did not take, recorded first when it takes one again"}
 	Rewrap          = &Operation{Number: 71, Name: "rewrap", Event: "Rewrap", Permission: "haven:Rewrap", Mutates: true, Internal: true, Summary: "wrap under another master version what an old one still wraps, a page at a time"}
+	Usage           = &Operation{Number: 72, Name: "usage", Event: "Usage", Permission: "haven:Usage", Mutates: true, Internal: true, Summary: "keep what the journal tells of how often keys were used"}
 	Resume          = &Operation{Number: 73, Name: "resume", Event: "ResumeKey", Permission: "haven:Resume", Mutates: true, Internal: true, Summary: "let a key that was disabled for a time be used again, before the use that met it"}
 	Unrecognized    = &Operation{Number: 67, Name: "unauthenticated", Event: "Unauthenticated", Internal: true, Summary: "a sample of calls that proved nobody or were over their rate, with their exact count"}
 )
@@ -116,7 +117,7 @@ func Operations() []*Operation {
 		Encrypt, Decrypt, GenerateDataKey, GenerateRandom, Batch, Sign, Verify, GenerateMAC, VerifyMAC, GetPublicKey,
 		DeriveSharedSecret, Encapsulate, Decapsulate, HPKESeal, HPKEOpen, ReEncrypt, GenerateDataKeyPair,
 		GetParametersForImport, ImportKeyMaterial, DeleteImportedKeyMaterial,
-		Initialize, Start, RotateSeal, MigrateSeal, AcceptClock, RotateBeforeUse, Shutdown, Pin, Unanswered, Rewrap, Unrecognized, Resume,
+		Initialize, Start, RotateSeal, MigrateSeal, AcceptClock, RotateBeforeUse, Shutdown, Pin, Unanswered, Rewrap, Usage, Unrecognized, Resume,
 	}
 }
 

@@ -6,9 +6,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"iter"
 	"sync"
 	"time"
 
+	"github.com/haven-health/haven/journal"
 	"github.com/haven-health/haven/store"
 )
 
@@ -109,6 +111,26 @@ func (v *View) List(ctx context.Context, q store.Query) (store.Page, error) {
 		}
 	}
 	return page, nil
+}
+
+// Records yields the journal's frames from the one that holds a record on, as far as the journal goes
+// when it is called. What it yields is valid until the next.
+func (v *View) Records(ctx context.Context, from uint64) iter.Seq2[journal.Frame, error] {
+	return func(yield func(journal.Frame, error) bool) {
+		for raw, err := range v.store.Records(ctx, from) {
+			if err != nil {
+				yield(journal.Frame{}, asError(err))
+				return
+			}
+			frame, err := journal.DecodeFrame(raw.Data)
+			if err != nil {
+				err = asError(fmt.Errorf("%w: %w", store.ErrCorrupt, err))
+			}
+			if !yield(frame, err) || err != nil {
+				return
+			}
+		}
+	}
 }
 
 // Stopped tells what the stops chain says of an item.

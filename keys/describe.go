@@ -15,7 +15,10 @@ func (m *Manager) DescribeKey(ctx context.Context, c *gate.Call, req KeyRequest)
 			return gate.Outcome{}, err
 		}
 		out = m.ring.document(e.id, &e.body, e.primary, e.now)
-		return gate.Outcome{}, m.ring.countOf(ctx, e, &out)
+		if err := m.ring.countOf(ctx, e, &out); err != nil {
+			return gate.Outcome{}, err
+		}
+		return gate.Outcome{}, m.ring.counts.show(ctx, a, &out)
 	})
 	if err != nil {
 		return nil, err

@@ -39,3 +39,6 @@ func RecodeImportToken(b []byte) ([]byte, bool) {
 	}
 	return t.encode(), true
 }
+
+// NewCounts makes counts that know nothing yet.
+func NewCounts(v *gate.View) *Counts { return newCounts(v) }

@@ -111,6 +111,10 @@ type Key struct {
 	// describe-key and schedule-key-deletion count them.
 	Wraps      *Wraps `json:"wraps,omitzero"`
 	RewrapLeft *Wraps `json:"rewrap_left,omitzero"`
+	// UseCount is how often all versions together were used, LastUsedAt when last. They are told by
+	// what describes and lists keys, and nil and zero in the answers of what changes them.
+	UseCount   *uint64   `json:"use_count,omitzero"`
+	LastUsedAt time.Time `json:"last_used_at,omitzero"`
 	// PreviousVersion is the version that rotate-key replaced.
 	PreviousVersion uint32 `json:"previous_version,omitzero"`
 }
@@ -132,6 +136,13 @@ type Version struct {
 	WrappedBy      string    `json:"wrapped_by,omitzero"`
 	// Wraps is what a version of a master key wraps.
 	Wraps *Wraps `json:"wraps,omitzero"`
+	// UseCount is the sum of the next three: uses that encrypt, sign or make a MAC; that decrypt or
+	// verify a MAC; that verify a signature.
+	UseCount     uint64    `json:"use_count"`
+	ProtectCount uint64    `json:"protect_count,omitzero"`
+	ProcessCount uint64    `json:"process_count,omitzero"`
+	VerifyCount  uint64    `json:"verify_count,omitzero"`
+	LastUsedAt   time.Time `json:"last_used_at,omitzero"`
 	// CheckValue tells whether another place holds the same material, and says nothing about it.
 	CheckValue string `json:"key_check_value,omitzero"`
 }

@@ -24,8 +24,14 @@ func (m *Manager) ListKeys(ctx context.Context, c *gate.Call, req ListRequest) (
 	var out *KeyPage
 	err = m.gate.Do(ctx, c, gate.Request{}, func(a gate.Approved) (gate.Outcome, error) {
 		var err error
-		out, err = m.ring.list(ctx, a, f)
-		return gate.Outcome{}, err
+		if out, err = m.ring.list(ctx, a, f); err != nil {
+			return gate.Outcome{}, err
+		}
+		shown := make([]*Key, len(out.Keys))
+		for i := range out.Keys {
+			shown[i] = &out.Keys[i]
+		}
+		return gate.Outcome{}, m.ring.counts.show(ctx, a, shown...)
 	})
 	if err != nil {
 		return nil, err

@@ -36,12 +36,19 @@ func (m *Manager) ListKeyVersions(ctx context.Context, c *gate.Call, req ListVer
 		if err != nil {
 			return gate.Outcome{}, err
 		}
+		used, err := m.ring.counts.read(ctx, span{a.Target(0).Key, key.body.Life.Versions})
+		if err != nil {
+			return gate.Outcome{}, err
+		}
 		out = VersionPage{Versions: []Version{}, NextCursor: nextCursor(&found)}
 		for i := range found.Items {
 			v, err := m.ring.showVersion(ctx, a, key, &found.Items[i])
 			if err != nil {
 				return gate.Outcome{}, err
 			}
+			n := used[versionID{a.Target(0).Key, v.Version}]
+			v.UseCount, v.ProtectCount, v.ProcessCount, v.VerifyCount = n.total(), n.protect, n.process, n.verify
+			v.LastUsedAt = n.lastUsed()
 			out.Versions = append(out.Versions, v)
 		}
 		return gate.Outcome{}, nil

@@ -47,6 +47,7 @@ type Ring struct {
 	keys     *gate.Cache[gate.ID, *loadedKey]
 	versions *gate.Cache[versionID, *loadedVersion]
 	aliases  *gate.Cache[string, gate.ID]
+	counts   *Counts
 }
 
 // loadedKey is a key as stored, with the stops chain's word on it applied.
@@ -73,12 +74,15 @@ type opened interface{ Destroy() }
 
 // NewRing makes a ring.
 func NewRing(cfg RingConfig) *Ring {
-	r := &Ring{cfg: cfg}
+	r := &Ring{cfg: cfg, counts: newCounts(cfg.View)}
 	r.keys = gate.NewCache[gate.ID, *loadedKey](cfg.View, cfg.CacheKeys, store.KindKey, appendKeyID, nil)
 	r.versions = gate.NewCache(cfg.View, cfg.CacheKeys, store.KindVersion, appendVersionID, (*loadedVersion).drop)
 	r.aliases = gate.NewCache[string, gate.ID](cfg.View, cfg.CacheKeys, store.KindAlias, appendAlias, nil)
 	return r
 }
+
+// Counts returns the counts of uses.
+func (r *Ring) Counts() *Counts { return r.counts }
 
 // drop destroys the material; who is using it gets crypt.ErrDestroyed and loads again.
 func (v *loadedVersion) drop() {

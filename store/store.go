@@ -34,12 +34,13 @@ const (
 	KindSeal        Kind = 8  // an attached seal: id is its slot's name
 	KindRoot        Kind = 9  // what the root key wraps for the store itself: id is its name
 	KindSetting     Kind = 10 // a setting of the whole system: id is its name
+	KindUsage       Kind = 11 // counts of uses: id is the key's 16 bytes and a number, big-endian uint32, or a name
 )
 
 var kindNames = [...]string{
 	KindKey: "key", KindVersion: "version", KindAlias: "alias", KindPrincipal: "principal",
 	KindCredential: "credential", KindStop: "stop", KindIdempotency: "idempotency",
-	KindSeal: "seal", KindRoot: "root", KindSetting: "setting",
+	KindSeal: "seal", KindRoot: "root", KindSetting: "setting", KindUsage: "usage",
 }
 
 // String returns the kind's name.

@@ -17,8 +17,9 @@ func (a *app) keyVersions() *cobra.Command {
 		Long: "List a key's versions, newest first, a page at a time.\n\n" + keyReference + `
 
 Fields of --output json: versions (each key_id, version, state, created_at, expires_at,
-grace_ends_at, lifetime_ends_at, deletion_date, was_compromised, wrapped_by; of a
-master key wraps, with count and more), next_cursor (absent
+grace_ends_at, lifetime_ends_at, deletion_date, was_compromised, wrapped_by, use_count,
+protect_count, process_count, verify_count, last_used_at; of a master key wraps, with count and
+more), next_cursor (absent
 at the end).`,
 		Example: `  haven key versions alias/patients`,
 		Args:    exactly("KEY"),
@@ -31,9 +32,10 @@ at the end).`,
 				return err
 			}
 			var t table
-			t.add("VERSION", "STATE", "CREATED", "UNTIL", "WRAPPED BY", "WRAPS")
+			t.add("VERSION", "STATE", "CREATED", "UNTIL", "WRAPPED BY", "WRAPS", "USES", "LAST USED")
 			for _, v := range page.Versions {
-				t.add(strconv.FormatUint(uint64(v.Version), 10), string(v.State), when(v.CreatedAt), when(until(v)), v.WrappedBy, wraps(v.Wraps))
+				t.add(strconv.FormatUint(uint64(v.Version), 10), string(v.State), when(v.CreatedAt), when(until(v)), v.WrappedBy, wraps(v.Wraps),
+					strconv.FormatUint(v.UseCount, 10), when(v.LastUsedAt))
 			}
 			a.more(page.NextCursor)
 			return a.answer(page, &t)
