@@ -12,6 +12,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 MOTO := 5.2.5
 
 CYCLES ?= 200
+KILLS ?= 200
 CUTS ?= 20000
 FUZZTIME ?= 60s
 BENCHTIME ?= 1s
@@ -57,10 +58,10 @@ check: format vet ## while working: format, vet, layout and documents, and tests
 .PHONY: test
 test: ## everything, as CI runs it: up to 25 minutes on 2 cores
 	ran=
-	for step in format vet lint vectors interop unit race fips mutants crash cuts fuzz models; do
+	for step in format vet lint vectors interop unit race fips mutants crash rotations cuts fuzz models; do
 		echo "== $$step"
 		began=$$SECONDS
-		$(MAKE) $$step CUTS=$(if $(filter file,$(origin CUTS)),1500,$(CUTS)) FUZZTIME=$(if $(filter file,$(origin FUZZTIME)),5s,$(FUZZTIME))
+		$(MAKE) $$step KILLS=$(if $(filter file,$(origin KILLS)),50,$(KILLS)) CUTS=$(if $(filter file,$(origin CUTS)),1500,$(CUTS)) FUZZTIME=$(if $(filter file,$(origin FUZZTIME)),5s,$(FUZZTIME))
 		ran+=" $$step $$((SECONDS - began))s,"
 	done
 	echo "test: passed in $$((SECONDS / 60)) min $$((SECONDS % 60)) s:$${ran%,}"
@@ -142,6 +143,10 @@ crash: ## kill the server under load CYCLES times and look at what is left; as r
 		disks=true
 	fi
 	go run ./internal/crashtest/crash -cycles $(CYCLES) -disks=$$disks
+
+.PHONY: rotations
+rotations: ## root key, masters and keys rotated in turn under load, with KILLS kills: everything decrypts
+	go run ./internal/crashtest/crash -cycles 0 -disks=false -rotations $(KILLS)
 
 .PHONY: cuts
 cuts: ## CUTS simulated power cuts under SQLite and the journal

@@ -59,7 +59,7 @@ var mayImport = map[string]string{
 	// What drives the whole from outside: kits and tools of ours and of users.
 	"haventest":                ". client internal/clock internal/secret seal server store store/memory",
 	"internal/benchmark":       ". client gate internal/blob internal/crypt internal/secret keys server",
-	"internal/crashtest":       ". client gate internal/disk journal store/embedded",
+	"internal/crashtest":       ". client gate internal/disk journal store store/embedded",
 	"internal/crashtest/crash": "internal/crashtest",
 
 	// The binary. Its demonstration looks at the records of the store it made.

@@ -37,6 +37,9 @@ type rewrapper struct {
 	// changed. It guards blocked.
 	one sync.Mutex
 
+	// page is held for each page, and by a rotation of the root key: it changes the same versions.
+	page sync.Mutex
+
 	versions atomic.Uint64 // wrapped anew
 	waiting  atomic.Uint64 // versions of master keys that wait, by the last look
 	blocked  map[gate.ID]string
@@ -170,6 +173,8 @@ func (s *System) rewrapVersion(ctx context.Context, old oldVersion, pause func(c
 
 // rewrapOnce does one page. It is Haven's own work, in the local administrator's name.
 func (s *System) rewrapOnce(ctx context.Context, old oldVersion) (keys.Rewrapped, error) {
+	s.rewrapper.page.Lock()
+	defer s.rewrapper.page.Unlock()
 	begun, err := s.gate.Begin(ctx, gate.Rewrap, gate.Proof{Local: s.admin})
 	if err != nil {
 		return keys.Rewrapped{}, err

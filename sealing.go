@@ -36,6 +36,8 @@ func (s *System) Slots(ctx context.Context) ([]seal.Slot, error) {
 // is wrapped anew after it, a page an operation, and a crash between is made good at the next
 // start.
 func (s *System) RotateSeal(ctx context.Context, seals map[string]seal.Seal) error {
+	s.rewrapper.page.Lock()
+	defer s.rewrapper.page.Unlock()
 	if s.roots.previous != nil {
 		return errors.New("haven: a rotation is being finished; start again to finish it")
 	}

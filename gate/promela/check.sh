@@ -58,6 +58,10 @@ done
 for defect in M_FROM_REPLY M_SHORT_WAIT M_FROZEN; do
 	run broken revoke_lease.pml -D$defect
 done
+run holds rewrap.pml
+for defect in M_LIST_FIRST M_NO_RECHECK M_PAGE; do
+	run broken rewrap.pml -D$defect
+done
 if [ "${1:-}" = full ]; then
 	run holds revoke_occ.pml -DR_TAG -DTWO -DB=5
 	run holds revoke_occ.pml -DR_TAG -DTWO -DFILL -DB=5

@@ -38,6 +38,7 @@ func run(ctx context.Context) (broken bool, err error) {
 	source := flag.String("source", ".", "the module's `folder`")
 	folder := flag.String("folder", "", "where data folders are made (default: a new temporary folder)")
 	mutant := flag.String("mutant", "", "the `defect` to plant in the server, to see it caught")
+	rotations := flag.Int("rotations", 0, "how many kills the run has in which root key, masters and keys are rotated in turn; 0: none")
 	disks := flag.Bool("disks", true, "also let the disk fail and fill up; needs root and strace")
 	flag.Parse()
 	if *seed == 0 {
@@ -56,22 +57,48 @@ func run(ctx context.Context) (broken bool, err error) {
 	if cfg.Binary, err = crashtest.Build(ctx, *source, *folder); err != nil {
 		return false, err
 	}
-	began := time.Now()
-	report, err := crashtest.Run(ctx, cfg)
-	print(report, cfg.Points, time.Since(began))
-	if err != nil || !*disks || len(report.Violations) > 0 {
-		return len(report.Violations) > 0, err
+	if *cycles > 0 {
+		began := time.Now()
+		report, err := crashtest.Run(ctx, cfg)
+		print(report, cfg.Points, time.Since(began))
+		if err != nil || len(report.Violations) > 0 {
+			return len(report.Violations) > 0, err
+		}
 	}
-	if report, err = crashtest.RunDisks(ctx, cfg); err != nil {
-		return false, err
+	if *rotations > 0 {
+		began := time.Now()
+		cfg.Cycles = *rotations
+		report, err := crashtest.RunRotations(ctx, cfg)
+		printRotations(report, time.Since(began))
+		if err != nil || len(report.Violations) > 0 {
+			return len(report.Violations) > 0, err
+		}
 	}
-	for _, line := range report.Notes {
-		fmt.Println(line)
-	}
-	if len(report.Violations) > 0 {
-		return true, nil
+	if *disks {
+		report, err := crashtest.RunDisks(ctx, cfg)
+		if err != nil {
+			return false, err
+		}
+		for _, line := range report.Notes {
+			fmt.Println(line)
+		}
+		if len(report.Violations) > 0 {
+			return true, nil
+		}
 	}
 	return false, os.RemoveAll(*folder)
+}
+
+func printRotations(r *crashtest.RotationReport, took time.Duration) {
+	fmt.Printf("rotations: %d kills (%d of the server at random moments, %d in the re-wrap, %d while the root key was rotated), %d starts, %.0f s; slowest start %d ms\n",
+		r.Kills(), r.ServerKills, r.PointKills, r.RootKills, r.Starts, took.Seconds(), r.SlowestStart.Milliseconds())
+	fmt.Printf("rotated: root key %d times (those killed not counted), masters %d and %d compromised, keys %d\n", r.Roots, r.Masters, r.Compromises, r.Keys)
+	fmt.Printf("under load %d encrypted, %d decrypted; after %.1f s of re-wrapping all %d ciphertexts decrypted, %d versions with their master's primary\n",
+		r.Encrypted, r.Decrypted, r.Settled.Seconds(), r.Ciphertexts, r.Versions)
+	fmt.Printf("%d violations, seed %d\n", len(r.Violations), r.Seed)
+	if r.Left != "" {
+		fmt.Printf("left for a look: %s\n", r.Left)
+	}
 }
 
 func print(r *crashtest.Report, points []string, took time.Duration) {
