@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"time"
 
 	"github.com/haven-health/haven/access"
 	"github.com/haven-health/haven/gate"
@@ -51,6 +52,10 @@ type Config struct {
 	Defaults *lifecycle.Policy
 	// Clock is the time; nil: the machine's.
 	Clock clock.Clock
+	// ClockGap is how long after the newest record a start takes the machine's clock up by itself:
+	// beyond it time goes on from that record, with an alarm, until accept-clock. 0:
+	// gate.DefaultClockGap, 7 days; negative: it always does.
+	ClockGap time.Duration
 	// Random is the source of keys, salts and ids; it must be cryptographically secure and safe
 	// for concurrent use. nil: crypto/rand.
 	Random io.Reader
@@ -162,7 +167,7 @@ func assemble(ctx context.Context, l *Locked, roots *roots, integrity secret.Byt
 		return nil, fmt.Errorf("haven: integrity key: %w", err)
 	}
 	s.view, err = gate.NewView(ctx, gate.ViewConfig{
-		Store: l.store, Clock: l.cfg.Clock, StoreID: storeID, Tampered: s.alarms.tampered,
+		Store: l.store, Clock: l.cfg.Clock, StoreID: storeID, Tampered: s.alarms.tampered, ClockGap: l.cfg.ClockGap,
 		MAC: func(message []byte) [32]byte { return mac.Sum(message) },
 	})
 	if err != nil {

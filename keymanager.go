@@ -245,11 +245,12 @@ func (k KeyManager) Batch(ctx context.Context, items []keys.BatchItem) ([]keys.B
 	return call(ctx, k, gate.Batch, items, (*keys.Manager).Batch)
 }
 
-// AcceptClock takes the machine's wall clock as it is, after it jumped and an alarm stands.
-func (k KeyManager) AcceptClock(ctx context.Context) error {
+// AcceptClock takes the machine's wall clock as it is, after it jumped and an alarm stands. Back must
+// be said of one that is behind the time Haven believes: see [gate.Gate.Accept].
+func (k KeyManager) AcceptClock(ctx context.Context, back bool) error {
 	c, err := k.system.gate.Begin(ctx, gate.AcceptClock, gate.Proof{Local: k.principal})
 	if err != nil {
 		return err
 	}
-	return k.system.gate.Accept(ctx, c)
+	return k.system.gate.Accept(ctx, c, back)
 }

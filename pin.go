@@ -4,44 +4,60 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/haven-health/haven/gate"
-	"github.com/haven-health/haven/store"
 )
 
-// pinEvery is how often a server at work pins the journal's end.
-const pinEvery = time.Minute
+// pinEvery is how often a server at work pins the journal's end; pinIdle how often one does to which
+// nothing comes: the newest record tells a later start what time it was.
+const (
+	pinEvery = time.Minute
+	pinIdle  = time.Hour
+)
 
-// pinned counts the records that were there when the journal's end was last pinned.
-type pinned struct{ records atomic.Uint64 }
+// pinned is what stood when the journal's end was last pinned.
+type pinned struct {
+	mu   sync.Mutex
+	last pinPoint
+}
+
+type pinPoint struct {
+	records uint64 // that were there, the pin's own with them
+	at      time.Time
+	alarm   bool // the clock was not believed
+}
 
 // pin changes one small item, and so writes the journal's present end into the store: uses alone
 // leave it in the journal only, where records cut off its end would not be missed. What is cut off
-// after the last pin, once the process was killed, only a witness elsewhere can miss.
+// after the last pin, once the process was killed, only a witness elsewhere can miss. The item also
+// says whether the clock is believed.
 func (s *System) pin(ctx context.Context, op *gate.Operation) error {
-	before := s.gate.Counters().Records
-	if before == s.pinned.records.Load() {
+	now := pinPoint{records: s.gate.Counters().Records, at: s.view.Now(), alarm: s.view.Time().Alarm()}
+	if !s.pinned.due(now) {
 		return nil
 	}
-	err := s.own(ctx, op, "", func(a gate.Approved) (gate.Outcome, error) {
-		item, err := s.item(ctx, a, store.Ref{Kind: store.KindSetting, ID: "pin"})
-		if err != nil {
-			return gate.Outcome{}, err
-		}
-		change := gate.Change{Ref: item.Ref, Body: []byte(`{"v":1}`)}
-		if item.Revision > 0 {
-			change.Before = item
-		}
-		return gate.Outcome{Changes: []gate.Change{change}}, nil
-	})
+	err := s.own(ctx, op, "", func(a gate.Approved) (gate.Outcome, error) { return s.view.Pin(ctx, a) })
 	if err == nil {
 		// Its own record and those before it. One that came meanwhile may stand behind the pin: it
 		// makes the next one due.
-		s.pinned.records.Store(before + 1)
+		now.records++
+		s.pinned.keep(now)
 	}
 	return err
+}
+
+func (p *pinned) due(now pinPoint) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return now.records != p.last.records || now.alarm != p.last.alarm || now.at.Sub(p.last.at).Abs() >= pinIdle
+}
+
+func (p *pinned) keep(now pinPoint) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.last = now
 }
 
 // keepPinning pins the journal's end now and then until the context ends.
@@ -54,13 +70,15 @@ func (s *Server) keepPinning(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		system := s.system.Load()
-		if system == nil {
-			continue
+		if system := s.system.Load(); system != nil {
+			s.pin(ctx, system)
 		}
-		// A full disk refuses it, as every change that takes no right away.
-		if err := system.pin(ctx, gate.Pin); err != nil && !errors.Is(err, gate.NoSpace) && ctx.Err() == nil {
-			s.cfg.Log.Error("the journal's end could not be pinned", slog.Any("error", err))
-		}
+	}
+}
+
+func (s *Server) pin(ctx context.Context, system *System) {
+	// A full disk refuses it, as every change that takes no right away.
+	if err := system.pin(ctx, gate.Pin); err != nil && !errors.Is(err, gate.NoSpace) && ctx.Err() == nil {
+		s.cfg.Log.Error("the journal's end could not be pinned", slog.Any("error", err))
 	}
 }

@@ -3,8 +3,10 @@ package haven_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/haven-health/haven"
+	"github.com/haven-health/haven/internal/clock"
 	"github.com/haven-health/haven/keys"
 	"github.com/haven-health/haven/seal"
 	"github.com/haven-health/haven/store"
@@ -76,6 +78,35 @@ func TestPin(t *testing.T) {
 		if pins(t, s) == before {
 			t.Fatal("a record behind the last pin does not make the next one due")
 		}
+	}
+	sound(t, system)
+}
+
+// TestPinOfTime: the end is pinned, though nothing came, when the clock's alarm begins or ends to
+// stand and once an hour, so that a start after a kill knows both.
+func TestPinOfTime(t *testing.T) {
+	s, c := newMemory(t), clock.NewManual(time.Now())
+	system, err := haven.Open(t.Context(), haven.Config{Store: s, Clock: c, Seals: map[string]seal.Seal{seal.Daily: keyFile(t)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer system.Close()
+	pin(t, system)
+	for name, test := range map[string]struct {
+		pass, step time.Duration
+		due        bool
+	}{
+		"a minute": {pass: time.Minute}, "an hour": {pass: time.Hour, due: true}, "a jump": {step: time.Hour, due: true},
+	} {
+		before := pins(t, s)
+		c.Advance(test.pass)
+		c.Step(test.step)
+		pin(t, system)
+		if due := pins(t, s) > before; due != test.due {
+			t.Errorf("%s: pinned %v", name, due)
+		}
+		c.Step(-test.step)
+		pin(t, system)
 	}
 	sound(t, system)
 }

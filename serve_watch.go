@@ -67,6 +67,9 @@ func (s *Server) watchAlarms(ctx context.Context) {
 		if system := s.system.Load(); system != nil {
 			now := system.Alarms()
 			s.logAlarms(before, now)
+			if now.Clock != before.Clock {
+				s.pin(ctx, system) // a start after a kill has to know
+			}
 			before = now
 		}
 		select {
@@ -83,9 +86,10 @@ func (s *Server) logAlarms(before, now Alarms) {
 	}
 	switch {
 	case now.Clock && !before.Clock:
-		s.cfg.Log.Error("the wall clock jumped and is not believed: deadlines go on by the monotonic clock until accept-clock")
+		s.cfg.Log.Error("the machine's clock jumped and is not believed: deadlines go on by the monotonic clock until it is mended or accepted (haven clock accept)",
+			s.times()...)
 	case before.Clock && !now.Clock:
-		s.cfg.Log.Info("the wall clock is believed again")
+		s.cfg.Log.Info("the machine's clock is believed again", s.times()...)
 	}
 	switch {
 	case now.LowSpace && !before.LowSpace:
@@ -99,4 +103,14 @@ func (s *Server) logAlarms(before, now Alarms) {
 	case before.Stalled && !now.Stalled:
 		s.cfg.Log.Info("the store has returned")
 	}
+}
+
+// times are what the machine's clock says and what deadlines are compared with.
+func (s *Server) times() []any {
+	system := s.system.Load()
+	if system == nil {
+		return nil
+	}
+	line := system.view.Time()
+	return []any{slog.Time("machine", line.Wall()), slog.Time("believed", line.Now())}
 }

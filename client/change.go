@@ -83,8 +83,14 @@ func (c *Client) CancelKeyDeletion(ctx context.Context, key string) (*Key, error
 	return call[keyRequest, Key](ctx, c, operation{"cancel-key-deletion", true}, keyRequest{key})
 }
 
-// AcceptClock makes the server take its wall clock as it is, after it jumped and an alarm stands.
-func (c *Client) AcceptClock(ctx context.Context) error {
-	_, err := call[struct{}, struct{}](ctx, c, operation{"accept-clock", false}, struct{}{})
+type acceptClockRequest struct {
+	Back bool `json:"back,omitzero"`
+}
+
+// AcceptClock makes the server take its wall clock as it is, after it jumped and an alarm stands. One
+// that is more than five minutes behind the time the server believes is taken only with back:
+// rights that a deadline ended may come back with the time.
+func (c *Client) AcceptClock(ctx context.Context, back bool) error {
+	_, err := call[acceptClockRequest, struct{}](ctx, c, operation{"accept-clock", false}, acceptClockRequest{back})
 	return err
 }

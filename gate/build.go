@@ -243,7 +243,7 @@ func (st *staging) finish() (*store.Batch, error) {
 		return nil, &Error{Code: Internal, Detail: "no randomness", cause: err}
 	}
 	h := journal.Header{
-		Changes: len(b.Changes) > 0, Position: b.Seen.Position, Time: s.frameTime(),
+		Changes: len(b.Changes) > 0, Position: b.Seen.Position, Time: s.view.time.Now().UnixNano(),
 		Incarnation: st.next.Incarnation, Epoch: st.next.N, Batch: b.ID, Before: b.Seen.Chain,
 	}
 	h.Guard = s.guard(&h, st.stops)

@@ -31,7 +31,8 @@ import (
 	"github.com/haven-health/haven/store"
 )
 
-// ViewConfig is what a View is made of. Every field is required but Tampered.
+// ViewConfig is what a View is made of. Every field is required but Tampered
+// and ClockGap.
 type ViewConfig struct {
 	Store   store.Store
 	Clock   clock.Clock
@@ -39,6 +40,8 @@ type ViewConfig struct {
 	StoreID ID
 	// Tampered is told of each item that failed its check, for an alarm; nil: nobody is.
 	Tampered func(store.Ref)
+	// ClockGap is how long after the newest record the wall clock is taken up: see NewTimeline.
+	ClockGap time.Duration
 }
 
 // NewView reads and checks what the gate guards: the newest frame's guard and the stops chain.
@@ -54,7 +57,11 @@ func NewView(ctx context.Context, cfg ViewConfig) (*View, error) {
 		return nil, err
 	}
 	v.recent = newRecent(head.Epoch.N)
-	v.time = NewTimeline(cfg.Clock, last)
+	alarm, err := v.clockAlarm(ctx)
+	if err != nil {
+		return nil, err
+	}
+	v.time = NewTimeline(cfg.Clock, Believed{At: last, Alarm: alarm}, cfg.ClockGap)
 	v.head, v.access = head, guard.access
 	if v.stops, err = loadStops(ctx, v); err != nil {
 		return nil, err
@@ -259,16 +266,6 @@ func (g *Gate) Own(ctx context.Context, c *Call, op *Operation) (*Call, error) {
 // the error to answer. err should be an *Error; anything else becomes Internal.
 func (g *Gate) Refuse(ctx context.Context, c *Call, err error) error {
 	return g.refuse(ctx, c, &Request{}, err)
-}
-
-// Accept does accept-clock: it takes the wall clock as it is, after it jumped and an alarm stood,
-// once the record of it is durable. Time still never goes back.
-func (g *Gate) Accept(ctx context.Context, c *Call) error {
-	err := g.Do(ctx, c, Request{}, func(Approved) (Outcome, error) { return Outcome{}, nil })
-	if err == nil {
-		g.view.time.accept()
-	}
-	return err
 }
 
 func (g *Gate) logged(c *Call, err error) error {

@@ -69,7 +69,6 @@ type sequencer struct {
 	// the making.
 	access, staged setHash
 	stops          stopPosition // of the chain after the batch in the making
-	lastNow        int64
 	unanswered     uint64       // operations that the store did not take since it last took any
 	pending        *store.Batch // of unknown outcome; settled before anything else
 	builder        journal.Builder
@@ -368,10 +367,4 @@ func (s *sequencer) broken(err error) error {
 		s.failed(err)
 	}
 	return asError(err)
-}
-
-// frameTime is the time of a frame: never before that of the frame before it.
-func (s *sequencer) frameTime() int64 {
-	s.lastNow = max(s.lastNow, s.view.time.Now().UnixNano())
-	return s.lastNow
 }

@@ -198,7 +198,7 @@ func useRows() map[string]row {
 			fails: gate.InvalidRequest, names: nothingNamed, items: 2,
 		},
 		"accept-clock": {
-			run: func(f *fixture, c *gate.Call, _ bool) error { return f.Gate().Accept(background, c) }, names: nothingNamed,
+			run: func(f *fixture, c *gate.Call, _ bool) error { return f.Gate().Accept(background, c, false) }, names: nothingNamed,
 		},
 	}
 }

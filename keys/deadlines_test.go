@@ -226,7 +226,7 @@ func TestSuspensionAndAcceptedClock(t *testing.T) {
 	if got := asking(event{op: "decrypt", version: 1})(r, k); got != "disabled" || !r.Gate().View().Time().Alarm() {
 		t.Errorf("a clock that jumped ended it: %s", got)
 	}
-	r.must(r.km.AcceptClock(background))
+	r.must(r.km.AcceptClock(background, false))
 	if got := asking(event{op: "decrypt", version: 1})(r, k); got != "ok" {
 		t.Errorf("by the accepted clock: %s", got)
 	}

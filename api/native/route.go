@@ -72,12 +72,18 @@ func routes() []*route {
 		of(gate.ImportKeyMaterial, (*keys.Manager).ImportKeyMaterial),
 		of(gate.DeleteImportedKeyMaterial, (*keys.Manager).DeleteImportedKeyMaterial),
 		hot[BatchBody, BatchAnswerBody](gate.Batch, (*exchange).batch),
-		{op: gate.AcceptClock, serve: (*exchange).acceptClock, request: reflect.TypeFor[Empty](), answer: reflect.TypeFor[Empty]()},
+		{op: gate.AcceptClock, serve: (*exchange).acceptClock, request: reflect.TypeFor[AcceptClockBody](), answer: reflect.TypeFor[Empty]()},
 	}
 }
 
-// Empty is a request or answer with nothing in it.
+// Empty is an answer with nothing in it.
 type Empty struct{}
+
+// AcceptClockBody is the request to take the wall clock as it is. Back must be said of one that is
+// behind the time that deadlines are compared with.
+type AcceptClockBody struct {
+	Back bool `json:"back,omitzero"`
+}
 
 // strict refuses what two readers could read as two requests: names twice (the library's rule),
 // names in another case, unknown names, invalid UTF-8, null.
@@ -151,8 +157,9 @@ func decode(body []byte, req any) error {
 }
 
 func (x *exchange) acceptClock() ([]byte, error) {
-	if err := x.decode(&Empty{}); err != nil {
+	var body AcceptClockBody
+	if err := x.decode(&body); err != nil {
 		return nil, x.refuse(err)
 	}
-	return []byte("{}"), x.h.cfg.Gate.Accept(x.r.Context(), x.call)
+	return []byte("{}"), x.h.cfg.Gate.Accept(x.r.Context(), x.call, body.Back)
 }

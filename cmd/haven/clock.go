@@ -20,17 +20,23 @@ func (a *app) clock() *cobra.Command {
 }
 
 func (a *app) clockAccept() *cobra.Command {
-	return &cobra.Command{
+	var back bool
+	c := &cobra.Command{
 		Use: "accept", Short: "Take the server's wall clock as it is, after it jumped",
-		Long: `Take the server's wall clock as it is, after it jumped and an alarm stands. Look at it first: every
-deadline is compared with it from then on, and time never goes back.
+		Long: `Take the server's wall clock as it is, after it jumped and an alarm stands. Look at it first (date):
+every deadline is compared with it from then on. It is recorded, from what time to what.
+
+A clock that is behind the time the server believes is refused, and both times are told. With --back
+it is taken all the same: for when a wrong clock was believed before. Rights that only a deadline ended
+come back with the time; what was recorded as ended does not.
 
 Fields of --output json: none.`,
-		Example: `  haven clock accept`,
-		Args:    exactly(),
+		Example: `  haven clock accept
+  haven clock accept --back`,
+		Args: exactly(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			_, err := call(c.Context(), a, func(ctx context.Context, c *client.Client) (struct{}, error) {
-				return struct{}{}, c.AcceptClock(ctx)
+				return struct{}{}, c.AcceptClock(ctx, back)
 			})
 			if err != nil {
 				return err
@@ -40,4 +46,6 @@ Fields of --output json: none.`,
 			return a.answer(struct{}{}, &t)
 		},
 	}
+	c.Flags().BoolVar(&back, "back", false, "take a clock that is behind what the server believes")
+	return c
 }

@@ -8,11 +8,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/haven-health/haven"
+	"github.com/haven-health/haven/gate"
 	"github.com/haven-health/haven/server"
 )
 
@@ -29,6 +31,8 @@ type config struct {
 	Log       logConfig         `json:"log"`
 	Limits    limitConfig       `json:"limits"`
 	CacheKeys int               `json:"cache_keys"`
+	// ClockGapDays is haven.Config.ClockGap; 0: no bound.
+	ClockGapDays int `json:"clock_gap_days"`
 }
 
 type tlsConfig struct {
@@ -59,7 +63,7 @@ func defaultConfig() config {
 		Listen:    defaultListen,
 		Log:       logConfig{Format: "json", Level: "info"},
 		Limits:    limitConfig{Connections: 16384, CallsPerSecond: 10_000, CallsBurst: 20_000, FailedProofsPerAddress: 10},
-		CacheKeys: haven.DefaultCacheKeys,
+		CacheKeys: haven.DefaultCacheKeys, ClockGapDays: int(gate.DefaultClockGap / day),
 	}
 }
 
@@ -105,6 +109,8 @@ func (c *config) check() error {
 		return errors.New("each of limits is at least 1")
 	case c.CacheKeys <= 0:
 		return errors.New("cache_keys is at least 1")
+	case c.ClockGapDays < 0 || c.ClockGapDays > maxClockGapDays:
+		return fmt.Errorf("clock_gap_days is 0, for no bound, to %d", maxClockGapDays)
 	}
 	return checkAccount(c.Account)
 }
@@ -128,10 +134,23 @@ func (c *config) readyFile() string {
 	return cmp.Or(c.ReadyFile, filepath.Join(c.Data, "ready.json"))
 }
 
+const (
+	day             = 24 * time.Hour
+	maxClockGapDays = 3650
+)
+
+// clockGap returns what a library's configuration calls it.
+func (c *config) clockGap() time.Duration {
+	if c.ClockGapDays == 0 {
+		return -1
+	}
+	return time.Duration(c.ClockGapDays) * day
+}
+
 // serve returns what a server is made of, without seals, log and version.
 func (c *config) serve() haven.ServeConfig {
 	return haven.ServeConfig{
-		Config: haven.Config{DataDir: c.Data, Region: c.Region, Account: c.Account, CacheKeys: c.CacheKeys},
+		Config: haven.Config{DataDir: c.Data, Region: c.Region, Account: c.Account, CacheKeys: c.CacheKeys, ClockGap: c.clockGap()},
 		Listen: c.Listen, Hosts: c.Hosts,
 		CertFile: c.TLS.CertFile, KeyFile: c.TLS.KeyFile, CAFile: c.TLS.CAFile,
 		AccessLog: c.Log.Requests,

@@ -42,14 +42,14 @@ func TestConfigServes(t *testing.T) {
 		"data": "d", "listen": "h:1", "hosts": ["haven.example"], "region": "eu-north-1", "account": "123456789012",
 		"tls": {"cert_file": "c", "key_file": "k", "ca_file": "a"}, "log": {"format": "text", "level": "warn", "requests": true},
 		"limits": {"connections": 1, "calls_per_second": 2, "calls_burst": 3, "failed_authentications_per_address": 4},
-		"cache_keys": 5}`))
+		"cache_keys": 5, "clock_gap_days": 6}`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := c.serve()
 	got := []any{s.DataDir, s.Listen, s.Hosts[0], s.Region, s.Account, s.CertFile, s.KeyFile, s.CAFile, s.AccessLog,
-		s.Limits.Connections, s.PrincipalRate.PerSecond, s.PrincipalRate.Burst, s.Limits.FailedPerAddress.PerSecond, s.CacheKeys}
-	want := []any{"d", "h:1", "haven.example", "eu-north-1", "123456789012", "c", "k", "a", true, 1, 2.0, 3, 4.0, 5}
+		s.Limits.Connections, s.PrincipalRate.PerSecond, s.PrincipalRate.Burst, s.Limits.FailedPerAddress.PerSecond, s.CacheKeys, s.ClockGap}
+	want := []any{"d", "h:1", "haven.example", "eu-north-1", "123456789012", "c", "k", "a", true, 1, 2.0, 3, 4.0, 5, 6 * day}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %v\nwant %v", got, want)
 	}

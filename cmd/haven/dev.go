@@ -38,6 +38,7 @@ Fields of --output json, one line once it answers: endpoint, ca_file, data, read
 			cfg := defaultConfig()
 			cfg.Listen, cfg.ReadyFile = flags.Listen, flags.ReadyFile
 			cfg.Log = logConfig{Format: "text", Level: "warn"}
+			cfg.ClockGapDays = 0 // a folder that was tried months ago goes on
 			if cfg.Data = a.variable("HAVEN_DATA"); cfg.Data == "" {
 				cfg.Data = "haven-dev"
 			}
