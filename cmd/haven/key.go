@@ -13,9 +13,9 @@ import (
 
 // keyFields documents the key document wherever a command prints it.
 const keyFields = `Fields of --output json: key_id, arn, alias (the first of aliases), aliases, type, spec, key_usage,
-purpose, description, owner, state and version (the primary's), versions, previous_version (after a
+purpose, description, owner, origin, state and version (the primary's), versions, previous_version (after a
 rotation), rotation_days, grace_days, lifetime_days, created_at, created_by, expires_at,
-next_rotation_at, deletion_date, last_used_at, use_count, wrapped_by, wraps and rewrap_left (of a
+next_rotation_at, valid_to, material_expired, deletion_date, last_used_at, use_count, wrapped_by, wraps and rewrap_left (of a
 master key: count, more), tags, enabled, disabled_until. What a key does not have is absent.`
 
 // keyReference documents how keys are named.
@@ -32,7 +32,8 @@ func (a *app) key() *cobra.Command {
 	c.AddCommand(
 		a.keyCreate(), a.keyShow(), a.keyList(), a.keyVersions(), a.keyUpdate(), a.keyRotate(), a.keyEnable(),
 		a.keyDisable(), a.keyDeprecate(), a.keyCompromise(), a.keyScheduleDeletion(), a.keyCancelDeletion(),
-		a.keyActive(), a.keyAlias(), a.keyTag(), a.keyUntag(), a.keyRestore(), a.keyRewrap(),
+		a.keyActive(), a.keyAlias(), a.keyTag(), a.keyUntag(), a.keyRestore(), a.keyRewrap(), a.keyImport(),
+		a.keyDeleteMaterial(),
 	)
 	return c
 }
@@ -85,6 +86,7 @@ func keyRows(k *client.Key) *table {
 	}
 	t.add("next rotation", when(k.NextRotationAt))
 	t.add("expires", when(k.ExpiresAt))
+	t.add("material ends", when(k.ValidTo))
 	t.add("deletion", when(k.DeletionDate))
 	t.add("created", when(k.CreatedAt)+" by "+k.CreatedBy)
 	t.add("wrapped by", k.WrappedBy)
@@ -109,8 +111,14 @@ func stateOf(k *client.Key) string {
 		return "disabled until " + when(k.DisabledUntil)
 	case !k.Enabled:
 		return "disabled"
+	case k.Version == 0 && k.Origin == client.ExternalOrigin:
+		return "no primary: import new material"
 	case k.Version == 0:
 		return "no primary: rotate it"
+	case k.State == client.Pending && k.Origin == client.ExternalOrigin:
+		return "pending: import its material"
+	case k.MaterialExpired:
+		return string(k.State) + ", without its material"
 	}
 	return string(k.State)
 }

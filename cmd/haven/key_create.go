@@ -57,6 +57,7 @@ docs/algorithms.md says which to choose.
 	flags.StringArrayVar(&tags, "tag", nil, "a tag, `NAME=VALUE`; repeat for more")
 	days.flags(c)
 	flags.StringVar(&req.Description, "description", "", "what else there is to say of it, at most 8,192 characters")
+	flags.StringVar((*string)(&req.Origin), "origin", "", "where its material is made: HAVEN, or EXTERNAL, which is imported; empty: HAVEN")
 	flags.StringVar(&req.Owner, "owner", "", "who answers for it")
 	required(c, "purpose", "type")
 	return c

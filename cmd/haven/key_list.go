@@ -58,7 +58,7 @@ the end).`,
 	flags.StringVar(&req.Purpose, "purpose", "", "only keys for exactly this")
 	flags.StringVar(&req.Tag, "tag", "", "only keys with this tag, `NAME` or NAME=VALUE")
 	flags.StringVar(&req.AliasPrefix, "alias-prefix", "", "only keys with an alias that begins so, `alias/…`")
-	flags.StringVar(&within, "due-within", "", "only keys whose rotation, expiry or deletion comes within a `time`: 14d, 12h")
+	flags.StringVar(&within, "due-within", "", "only keys whose rotation, expiry, end of material or deletion comes within a `time`: 14d, 12h")
 	flags.StringVar(&req.Owner, "owner", "", "only keys of this owner")
 	pageFlags(c, &req.Limit, &req.Cursor)
 	return c

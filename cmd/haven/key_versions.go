@@ -17,10 +17,9 @@ func (a *app) keyVersions() *cobra.Command {
 		Long: "List a key's versions, newest first, a page at a time.\n\n" + keyReference + `
 
 Fields of --output json: versions (each key_id, version, state, created_at, expires_at,
-grace_ends_at, lifetime_ends_at, deletion_date, was_compromised, wrapped_by, use_count,
-protect_count, process_count, verify_count, last_used_at; of a master key wraps, with count and
-more), next_cursor (absent
-at the end).`,
+grace_ends_at, lifetime_ends_at, deletion_date, valid_to, material_erased, was_compromised,
+wrapped_by, use_count, protect_count, process_count, verify_count, last_used_at; of a master key
+wraps, with count and more), next_cursor (absent at the end).`,
 		Example: `  haven key versions alias/patients`,
 		Args:    exactly("KEY"),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -48,7 +47,7 @@ at the end).`,
 // until is the next deadline of a version, whichever it is.
 func until(v client.Version) time.Time {
 	var next time.Time
-	for _, t := range []time.Time{v.ExpiresAt, v.GraceEndsAt, v.LifetimeEndsAt, v.DeletionDate} {
+	for _, t := range []time.Time{v.ExpiresAt, v.GraceEndsAt, v.LifetimeEndsAt, v.ValidTo, v.DeletionDate} {
 		if !t.IsZero() && (next.IsZero() || t.Before(next)) {
 			next = t
 		}

@@ -3,13 +3,16 @@ package crypt_test
 import (
 	"bytes"
 	"crypto/fips140"
+	"crypto/hmac"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha1"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/asn1"
 	"errors"
 	"io"
+	"slices"
 	"testing"
 	"testing/iotest"
 
@@ -274,6 +277,53 @@ func TestOAEP(t *testing.T) {
 		k.Destroy()
 		if _, err := k.Decrypt(crypt.OAEPWithSHA256, v.Made[0].Output); err != crypt.ErrDestroyed {
 			t.Errorf("decrypting after Destroy: %v", err)
+		}
+	}
+}
+
+// TestImportable is the table's column, and what FIPS 140-3 mode leaves of the algorithms.
+func TestImportable(t *testing.T) {
+	for _, row := range crypt.Table().Specs {
+		for _, a := range append(crypt.ImportAlgorithms(), crypt.OAEPWithSHA1, "") {
+			var want error
+			known := slices.Contains(crypt.ImportAlgorithms(), a)
+			switch {
+			case !row.FIPS.AllowedHere():
+				want = crypt.ErrUnsupported
+			case !row.Import:
+				want = crypt.ErrSpec
+			case !known:
+				want = crypt.ErrAlgorithm
+			case unapproved(t, a):
+				want = crypt.ErrUnsupported
+			}
+			if got := crypt.Importable(a, row.Spec); got != want {
+				t.Errorf("%s by %q: %v, want %v", row.Spec, a, got, want)
+			}
+		}
+	}
+	if err := crypt.Importable(crypt.OAEPWithSHA256, "SM2"); err != crypt.ErrSpec {
+		t.Errorf("no spec: %v", err)
+	}
+}
+
+// TestMaterialID: it is of all that it names, and of nothing else.
+func TestMaterialID(t *testing.T) {
+	id, m := [16]byte{15: 1}, make([]byte, 32)
+	mac := hmac.New(sha256.New, m)
+	mac.Write([]byte("haven/material/v1\x00" + string(id[:]) + "\x00\x00\x00\x02HMAC_256"))
+	want := mac.Sum(nil)
+	if got := crypt.MaterialID(id, 2, crypt.HMAC256, newSecret(m)); !bytes.Equal(got, want) {
+		t.Errorf("%x, want %x", got, want)
+	}
+	other := make([]byte, 32)
+	other[31] = 1
+	for what, got := range map[string][]byte{
+		"another key": crypt.MaterialID([16]byte{}, 2, crypt.HMAC256, newSecret(m)), "another version": crypt.MaterialID(id, 3, crypt.HMAC256, newSecret(m)),
+		"another spec": crypt.MaterialID(id, 2, crypt.SymmetricDefault, newSecret(m)), "other material": crypt.MaterialID(id, 2, crypt.HMAC256, newSecret(other)),
+	} {
+		if bytes.Equal(got, want) {
+			t.Errorf("%s has the same", what)
 		}
 	}
 }
