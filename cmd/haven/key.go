@@ -13,10 +13,11 @@ import (
 
 // keyFields documents the key document wherever a command prints it.
 const keyFields = `Fields of --output json: key_id, arn, alias (the first of aliases), aliases, type, spec, key_usage,
-purpose, description, owner, origin, state and version (the primary's), versions, previous_version (after a
-rotation), rotation_days, grace_days, lifetime_days, created_at, created_by, expires_at,
-next_rotation_at, valid_to, material_expired, deletion_date, last_used_at, use_count, wrapped_by, wraps and rewrap_left (of a
-master key: count, more), tags, enabled, disabled_until. What a key does not have is absent.`
+purpose, description, owner, origin, state and version (the primary's), versions, previous_version
+(after a rotation), rotation_days, grace_days, lifetime_days, created_at, created_by, expires_at,
+next_rotation_at, valid_to and material_expired (of imported material), deletion_date, last_used_at,
+use_count, wrapped_by, wraps and rewrap_left (of a master key: count, more), tags, enabled,
+disabled_until. What a key does not have is absent.`
 
 // keyReference documents how keys are named.
 const keyReference = `KEY is a key's id, ARN, alias (alias/NAME) or alias ARN; KEY@N names version N.`

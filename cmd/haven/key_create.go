@@ -29,6 +29,7 @@ docs/algorithms.md says which to choose.
   haven key create --type data --purpose "Camp clinic exchange" --rotation-days 30 --tag site=camp-3
   haven key create --type signing --purpose "Discharge letters" --alias alias/discharge
   haven key create --type signing --key-usage GENERATE_VERIFY_MAC --purpose "Requests between clinics"
+  haven key create --type data --purpose "Shared with the ministry" --origin EXTERNAL --alias alias/shared
   haven key create --type transport --purpose "Records sent to camp 3" --alias alias/camp-3-inbox`,
 		Args: exactly(),
 		RunE: func(c *cobra.Command, _ []string) error {

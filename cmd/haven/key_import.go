@@ -40,8 +40,7 @@ has the commands of OpenSSL for that.
 ` + keyReference + "\n\n" + keyFields + `
 With --parameters: key_id, version, spec, wrapping_algorithm, wrapping_key_spec, public_key and
 import_token (base64), valid_to.`,
-		Example: `  haven key create --type data --purpose "Shared with the ministry" --origin EXTERNAL --alias alias/shared
-  haven key import alias/shared --in key.bin --valid-to 2027-12-31T00:00:00Z
+		Example: `  haven key import alias/shared --in key.bin --valid-to 2027-12-31T00:00:00Z
   haven key import alias/shared --parameters --public-key wrapping.pem --token token.bin
   haven key import alias/shared --encrypted wrapped.bin --token token.bin`,
 		Args: exactly("KEY"),
