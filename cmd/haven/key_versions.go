@@ -18,7 +18,6 @@ func (a *app) keyVersions() *cobra.Command {
 
 Fields of --output json: versions (each key_id, version, state, created_at, expires_at,
 grace_ends_at, lifetime_ends_at, deletion_date, valid_to, material_erased, was_compromised,
-grace_ends_at, lifetime_ends_at, deletion_date, valid_to, material_erased, was_compromised,
 wrapped_by, use_count, protect_count, process_count, verify_count, last_used_at; of a master key
 wraps, with count and more), next_cursor (absent at the end).`,
 		Example: `  haven key versions alias/patients`,
