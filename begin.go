@@ -16,9 +16,8 @@ func (s *System) begin(ctx context.Context, before Attempts) error {
 	if err := s.own(ctx, gate.Start, parameters, nothing); err != nil {
 		return err
 	}
-	if s.roots.previous == nil {
-		return nil
-	}
+	s.sealing.Lock()
+	defer s.sealing.Unlock()
 	return s.finishRotation(ctx)
 }
 

@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/haven-health/haven/access"
@@ -96,6 +97,7 @@ type System struct {
 	owned   bool // the store is closed with the system
 	storeID gate.ID
 	roots   *roots
+	sealing sync.Mutex // held by what changes slots or the root key
 	view    *gate.View
 	gate    *gate.Gate
 	ring    *keys.Ring
@@ -173,6 +175,7 @@ func assemble(ctx context.Context, l *Locked, roots *roots, integrity secret.Byt
 	if err != nil {
 		return nil, err
 	}
+	roots.view = s.view
 	s.ring = keys.NewRing(keys.RingConfig{
 		View: s.view, Root: roots, StoreID: storeID, Random: l.cfg.Random, CacheKeys: l.cfg.CacheKeys,
 		Place: keys.Place{Region: l.cfg.Region, Account: l.cfg.Account},

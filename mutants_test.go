@@ -9,11 +9,13 @@ import (
 	"testing"
 )
 
-// mutants are the defects planted in package keys that only the whole system shows, and the test that
-// catches each.
+// mutants are the defects planted here, and those in package keys that only the whole system shows,
+// and the test that catches each.
 var mutants = []struct{ name, test string }{
 	{"wraps-cleared-early", "TestRewrapGoesOnAfterRestart"},
 	{"rewrap-not-recorded-as-recovery", "TestRecovery"},
+	{"root-key-not-noted", "TestMasterMadeDuringARotationOfTheRootKey"},
+	{"root-key-from-memory", "TestSealAttachedAfterARotationNobodyWaitedFor"},
 }
 
 // TestMutantsAreCaught runs this test binary again with each defect planted: the test named must

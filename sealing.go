@@ -34,26 +34,30 @@ func (s *System) Slots(ctx context.Context) ([]seal.Slot, error) {
 // an operator who no longer holds the recovery seal learns it before anything changed. The new
 // root key, the slots and the integrity key change in one commit; what else the root key wraps
 // is wrapped anew after it, a page an operation, and a crash between is made good at the next
-// start.
+// start. Calls that create or rotate master keys meanwhile run again under the new root key.
 func (s *System) RotateSeal(ctx context.Context, seals map[string]seal.Seal) error {
+	s.sealing.Lock()
+	defer s.sealing.Unlock()
 	s.rewrapper.page.Lock()
 	defer s.rewrapper.page.Unlock()
-	if s.roots.previous != nil {
-		return errors.New("haven: a rotation is being finished; start again to finish it")
+	if err := s.finishRotation(ctx); err != nil { // one that failed on its way
+		return err
 	}
 	slots, err := s.Slots(ctx)
 	if err != nil {
 		return err
 	}
-	old := s.roots.present
+	old := s.roots.get()
 	next, renewed, err := old.Rotate(ctx, slots, seals)
 	if err != nil {
 		return fmt.Errorf("haven: %w", err)
 	}
 	previous, err := old.Attach(ctx, slotPrevious, under{next, s.storeID})
 	if err != nil {
+		next.Destroy()
 		return fmt.Errorf("haven: keeping the old root key until its work is taken over: %w", err)
 	}
+	s.roots.offer(next)
 	err = s.own(ctx, gate.RotateSeal, fmt.Sprintf("generation=%d;seals=%d", next.Generation(), len(renewed)), func(a gate.Approved) (gate.Outcome, error) {
 		var o gate.Outcome
 		for _, slot := range renewed {
@@ -70,7 +74,7 @@ func (s *System) RotateSeal(ctx context.Context, seals map[string]seal.Seal) err
 	if err != nil {
 		return err
 	}
-	s.roots.adopt(next)
+	s.roots.adopt()
 	return s.finishRotation(ctx)
 }
 
@@ -109,34 +113,42 @@ func (s *System) rewrapIntegrity(ctx context.Context, a gate.Approved, o *gate.O
 }
 
 // finishRotation wraps anew what the root key before the present one still wraps, then drops that
-// one. It is resumable: each page is an operation of its own.
+// one, in an operation that found nothing under it any more. It is resumable: each page is an
+// operation of its own, tried again while master keys of the page change meanwhile. The sealing
+// lock is held.
 func (s *System) finishRotation(ctx context.Context) error {
-	generation := s.roots.previousGeneration()
-	for more := true; more; {
-		err := s.own(ctx, gate.RotateSeal, fmt.Sprintf("from=%d", generation), func(a gate.Approved) (o gate.Outcome, err error) {
-			o, more, err = s.ring.RewrapRoot(ctx, a, generation)
+	generation, unfinished := s.roots.rotating()
+	for unfinished {
+		err := s.own(ctx, gate.RotateSeal, fmt.Sprintf("from=%d", generation), func(a gate.Approved) (gate.Outcome, error) {
+			o, found, err := s.ring.RewrapRoot(ctx, a, generation)
+			unfinished = found > 0
+			if err != nil || unfinished {
+				return o, err
+			}
+			o.Parameters = fmt.Sprintf("dropped=%d", generation)
+			item, err := s.item(ctx, a, sealRef(slotPrevious))
+			if err == nil && item.Revision > 0 {
+				o.Changes = []gate.Change{{Ref: item.Ref, Before: item, Delete: true}}
+			}
 			return o, err
 		})
-		if err != nil {
+		switch {
+		case errors.Is(err, gate.Contended) && ctx.Err() == nil:
+			unfinished = true
+		case err != nil:
 			return err
+		case !unfinished:
+			s.roots.drop()
 		}
 	}
-	err := s.own(ctx, gate.RotateSeal, fmt.Sprintf("dropped=%d", generation), func(a gate.Approved) (gate.Outcome, error) {
-		item, err := s.item(ctx, a, sealRef(slotPrevious))
-		if err != nil || item.Revision == 0 {
-			return gate.Outcome{}, err
-		}
-		return gate.Outcome{Changes: []gate.Change{{Ref: item.Ref, Before: item, Delete: true}}}, nil
-	})
-	if err == nil {
-		s.roots.drop()
-	}
-	return err
+	return nil
 }
 
 // MigrateSeal attaches a seal in a slot: in place of the one there, which must be presented as
 // from and open it, or in a new slot, where from is nil.
 func (s *System) MigrateSeal(ctx context.Context, name string, from, to seal.Seal) error {
+	s.sealing.Lock()
+	defer s.sealing.Unlock()
 	slots, err := s.Slots(ctx)
 	if err != nil {
 		return err
@@ -152,18 +164,25 @@ func (s *System) MigrateSeal(ctx context.Context, name string, from, to seal.Sea
 	case present != nil && from == nil:
 		return fmt.Errorf("haven: slot %s is taken: present its seal to replace it", name)
 	case present != nil:
-		slot, err = s.roots.present.Migrate(ctx, *present, from, to)
+		slot, err = s.roots.get().Migrate(ctx, *present, from, to)
 	case name == slotPrevious:
 		return fmt.Errorf("haven: %q is no name for a slot", name)
 	default:
-		slot, err = s.roots.present.Attach(ctx, name, to)
+		slot, err = s.roots.get().Attach(ctx, name, to)
 	}
 	if err != nil {
 		return fmt.Errorf("haven: seal %s: %w", name, err)
 	}
 	return s.own(ctx, gate.MigrateSeal, fmt.Sprintf("slot=%s;kind=%s", name, to.Kind()), func(a gate.Approved) (gate.Outcome, error) {
 		var o gate.Outcome
-		err := s.replaceSlot(ctx, a, &o, slot)
+		root, err := s.roots.stored(ctx, a.Reading())
+		if err != nil {
+			return o, err
+		}
+		if root.Generation() != slot.Generation {
+			return o, gate.Errorf(gate.InvalidState, "the root key was rotated, and this process could not tell; start it again")
+		}
+		err = s.replaceSlot(ctx, a, &o, slot)
 		return o, err
 	})
 }
@@ -171,6 +190,8 @@ func (s *System) MigrateSeal(ctx context.Context, name string, from, to seal.Sea
 // DetachSeal forgets the slot of a seal that is lost or no longer wanted. Old copies of the store
 // still open with it: rotate afterwards, so that it opens nothing made later. The last slot stays.
 func (s *System) DetachSeal(ctx context.Context, name string) error {
+	s.sealing.Lock()
+	defer s.sealing.Unlock()
 	return s.own(ctx, gate.MigrateSeal, "detached="+name, func(a gate.Approved) (gate.Outcome, error) {
 		slots, err := s.Slots(ctx)
 		if err != nil {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"sync/atomic"
 
 	"github.com/go-json-experiment/json"
@@ -226,77 +225,6 @@ func (l *Locked) slotNames() (names []string) {
 		names = append(names, s.Name)
 	}
 	return names
-}
-
-// roots is the present root key and, while a rotation is being finished, the one before it.
-type roots struct {
-	mu                sync.RWMutex
-	present, previous *seal.Root
-}
-
-// adopt makes next the present root key; the one that was goes on unwrapping what it wrapped.
-func (r *roots) adopt(next *seal.Root) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.present, r.previous = next, r.present
-}
-
-// drop destroys the root key before the present one.
-func (r *roots) drop() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.previous.Destroy()
-	r.previous = nil
-}
-
-func (r *roots) previousGeneration() uint32 {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	return r.previous.Generation()
-}
-
-func (l *Locked) openRoots(ctx context.Context, present *seal.Root) (*roots, error) {
-	r := &roots{present: present}
-	if l.previous == nil {
-		return r, nil
-	}
-	var err error
-	r.previous, err = seal.Open(ctx, l.storeID, *l.previous, under{present, l.storeID}, l.cfg.Random)
-	return r, err
-}
-
-// Generation implements keys.Root.
-func (r *roots) Generation() uint32 {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	return r.present.Generation()
-}
-
-// Wrap implements keys.Root.
-func (r *roots) Wrap(b blob.Binding, material secret.Bytes) (crypt.Wrapped, error) {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	return r.present.Wrap(b, material)
-}
-
-// Unwrap implements keys.Root: it takes the root key whose generation the wrapping names.
-func (r *roots) Unwrap(b blob.Binding, w crypt.Wrapped) (secret.Bytes, error) {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	_, generation, err := crypt.WrappingKeyOf(w)
-	if err == nil && r.previous != nil && generation == r.previous.Generation() {
-		return r.previous.Unwrap(b, w)
-	}
-	return r.present.Unwrap(b, w)
-}
-
-func (r *roots) destroy() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.present.Destroy()
-	if r.previous != nil {
-		r.previous.Destroy()
-	}
 }
 
 // under is a root key as the seal of the one before it.

@@ -116,7 +116,7 @@ func (r *Ring) rewrapAll(ctx context.Context, a gate.Approved, items []store.Ite
 		return use(ctx, r, a, &to, func(next *crypt.Key) error {
 			o.Changes = make([]gate.Change, 0, len(items)+1)
 			for i := range items {
-				change, err := r.rewrapItem(&items[i], old, next)
+				change, err := r.rewrapItem(&items[i], old.Unwrap, next)
 				if err != nil {
 					return err
 				}
@@ -127,22 +127,16 @@ func (r *Ring) rewrapAll(ctx context.Context, a gate.Approved, items []store.Ite
 	})
 }
 
-// wrapping is what wraps versions: a version of a master key, or the root key.
-type wrapping interface {
-	Wrap(b blob.Binding, material secret.Bytes) (crypt.Wrapped, error)
-	Unwrap(b blob.Binding, w crypt.Wrapped) (secret.Bytes, error)
-}
-
 // rewrapItem stages a stored version with its material wrapped anew. Nothing else of it changes,
 // its due time neither.
-func (r *Ring) rewrapItem(item *store.Item, old, next wrapping) (gate.Change, error) {
+func (r *Ring) rewrapItem(item *store.Item, unwrap func(blob.Binding, crypt.Wrapped) (secret.Bytes, error), next Wrapping) (gate.Change, error) {
 	v, err := decodeVersion(item)
 	if err != nil {
 		return gate.Change{}, err
 	}
 	id := idOf(item.ID)
 	b := r.binding(id, v.Life.Number, v.Spec, v.Usage)
-	material, err := unwrapped(old.Unwrap(b, v.wrapped))
+	material, err := unwrapped(unwrap(b, v.wrapped))
 	if err != nil {
 		return gate.Change{}, err
 	}
@@ -159,20 +153,25 @@ func (r *Ring) rewrapItem(item *store.Item, old, next wrapping) (gate.Change, er
 }
 
 // RewrapRoot stages wrapping anew, under the present root key, of up to a page of what an earlier
-// generation of it wraps. more tells that there is some left; call it again, in an operation of
-// its own, until there is none.
-func (r *Ring) RewrapRoot(ctx context.Context, a gate.Approved, generation uint32) (o gate.Outcome, more bool, err error) {
+// generation of it wraps. Call it again, in an operation of its own, until it finds none: only an
+// operation that finds none may forget that generation, for what is durable after it noted the
+// present one, as [Root.Present] has it.
+func (r *Ring) RewrapRoot(ctx context.Context, a gate.Approved, generation uint32) (o gate.Outcome, found int, err error) {
+	root, err := r.cfg.Root.Present(ctx, a.Reading())
+	if err != nil {
+		return gate.Outcome{}, 0, err
+	}
 	page, err := r.below(ctx, a, gate.ID{}, generation, rewrapPage)
 	if err != nil {
-		return gate.Outcome{}, false, err
+		return gate.Outcome{}, 0, err
 	}
 	for i := range page.Items {
-		change, err := r.rewrapItem(&page.Items[i], r.cfg.Root, r.cfg.Root)
+		change, err := r.rewrapItem(&page.Items[i], r.cfg.Root.Unwrap, root)
 		if err != nil {
-			return gate.Outcome{}, false, err
+			return gate.Outcome{}, 0, err
 		}
 		o.Changes = append(o.Changes, change)
 	}
 	o.Parameters = fmt.Sprintf("versions=%d", len(page.Items))
-	return o, page.More, nil
+	return o, len(page.Items), nil
 }

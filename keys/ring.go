@@ -19,8 +19,16 @@ import (
 // Root wraps what the root key protects: the masters. What it wrapped names the root key by an id
 // of zeros, and its generation as the version.
 type Root interface {
-	// Generation is that of the root key that Wrap wraps under.
-	Generation() uint32
+	// Present returns the root key that wraps now, and notes in the reading what says which that
+	// is: whatever was wrapped by one that is replaced meanwhile is wrapped again, not stored.
+	Present(ctx context.Context, r *gate.Reading) (Wrapping, error)
+	// Unwrap returns an error matching crypt.ErrDecrypt when another key wrapped it or it belongs
+	// elsewhere.
+	Unwrap(b blob.Binding, w crypt.Wrapped) (secret.Bytes, error)
+}
+
+// Wrapping is a key that wraps keys: a generation of the root key, or a version of a master key.
+type Wrapping interface {
 	// Wrap encrypts material for the place the binding names.
 	Wrap(b blob.Binding, material secret.Bytes) (crypt.Wrapped, error)
 	// Unwrap returns an error matching crypt.ErrDecrypt when another key wrapped it or it belongs

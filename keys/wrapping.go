@@ -80,8 +80,15 @@ func (r *Ring) wrap(ctx context.Context, a gate.Approved, id, master gate.ID, v 
 // wrapFor wraps material for where the binding says it belongs, and tells what wraps it.
 func (r *Ring) wrapFor(ctx context.Context, a gate.Approved, master gate.ID, b blob.Binding, material secret.Bytes) (w crypt.Wrapped, by gate.ID, version uint32, err error) {
 	if master.IsZero() {
-		w, err = r.cfg.Root.Wrap(b, material)
-		return w, gate.ID{}, r.cfg.Root.Generation(), err
+		root, err := r.cfg.Root.Present(ctx, a.Reading())
+		if err != nil {
+			return nil, by, 0, err
+		}
+		if w, err = root.Wrap(b, material); err != nil {
+			return nil, by, 0, err
+		}
+		by, version, err = crypt.WrappingKeyOf(w)
+		return w, by, version, err
 	}
 	t, err := r.Resolve(ctx, a.Reading(), gate.Encrypt, gate.Reference{Text: master.String()})
 	if err != nil {
