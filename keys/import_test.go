@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -215,7 +216,7 @@ func TestImportRefuses(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 		after, err := r.km.DescribeKey(background, key)
-		if err != nil || fmt.Sprintf("%+v", after) != fmt.Sprintf("%+v", before) {
+		if err != nil || !reflect.DeepEqual(after, before) {
 			t.Errorf("%s changed the key: %+v, was %+v, %v", what, after, before, err)
 		}
 	}
