@@ -22,6 +22,7 @@ type (
 		Key        string            `json:"key,omitzero"`
 		Plaintext  any               `json:"plaintext,omitzero"`
 		Ciphertext []byte            `json:"ciphertext,omitzero"`
+		Algorithm  string            `json:"algorithm,omitzero"`
 		Bytes      int               `json:"bytes,omitzero"`
 		Context    map[string]string `json:"context,omitzero"`
 	}
@@ -33,6 +34,7 @@ type (
 	BatchAnswerItem struct {
 		Plaintext  []byte   `json:"plaintext,omitzero"`
 		Ciphertext []byte   `json:"ciphertext,omitzero"`
+		Algorithm  string   `json:"algorithm,omitzero"`
 		KeyID      string   `json:"key_id,omitzero"`
 		Version    uint32   `json:"version,omitzero"`
 		Error      *Problem `json:"error,omitzero"`

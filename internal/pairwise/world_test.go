@@ -1,0 +1,205 @@
+package pairwise_test
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/haven-health/haven/keys"
+)
+
+// world is a process with keys of every kind and state, and what they made: what calls are about.
+type world struct {
+	*process
+	document *document
+	full     bool // the RSA keys that take seconds, too
+	// keys are references that calls only use; kinds are those of one good key for each kind.
+	keys  []string
+	kinds map[string]string
+	// made holds base64 values that keys made, by the field that takes them.
+	made  map[string][]any
+	made1 map[string]any // the first of them, by what made it
+}
+
+func kindName(k keys.Kind) string { return fmt.Sprintf("%s/%s/%s", k.Type, k.Spec, k.Usage) }
+
+// Kinds that base requests are about.
+var (
+	data      = "data/SYMMETRIC_DEFAULT/ENCRYPT_DECRYPT"
+	signing   = "signing/ECC_NIST_P256/SIGN_VERIFY"
+	macs      = "signing/HMAC_256/GENERATE_VERIFY_MAC"
+	agreement = "transport/ECC_NIST_P256/KEY_AGREEMENT"
+	kem       = "transport/ML_KEM_768/ENCAPSULATE_DECAPSULATE"
+	hpke      = "transport/HPKE_MLKEM768_P256/SEAL_OPEN"
+)
+
+const absentKey = "00000000-0000-7000-8000-000000000000"
+
+// done is the answer of a call that must succeed.
+func (w *world) done(operation string, request object) object {
+	w.t.Helper()
+	out, status := w.post(operation, request)
+	if status != http.StatusOK {
+		w.t.Fatalf("%s %v: %v", operation, request, out)
+	}
+	return out
+}
+
+// create makes a key; "" when FIPS 140-3 does not allow its kind.
+func (w *world) create(k keys.Kind) string {
+	w.t.Helper()
+	out, status := w.post("create-key", object{"purpose": "asked for", "type": k.Type, "spec": k.Spec, "key_usage": k.Usage})
+	if out["code"] == "unsupported" {
+		return ""
+	}
+	if status != http.StatusOK {
+		w.t.Fatalf("create-key %v: %v", k, out)
+	}
+	return out["key_id"].(string)
+}
+
+func slow(spec keys.Spec) bool { return spec == "RSA_3072" || spec == "RSA_4096" }
+
+// furnish makes the keys.
+func (w *world) furnish() {
+	w.t.Helper()
+	w.kinds, w.made, w.made1 = map[string]string{}, map[string][]any{}, map[string]any{}
+	for _, k := range keys.Kinds() {
+		if slow(k.Spec) && !w.full {
+			continue
+		}
+		if id := w.create(k); id != "" {
+			w.kinds[kindName(k)] = id
+			w.keys = append(w.keys, id)
+		}
+	}
+	id := w.kinds[data]
+	w.done("create-alias", object{"key": id, "alias": "alias/asked"})
+	w.keys = append(w.keys, w.states(keys.Kind{Type: "data"})...)
+	w.keys = append(w.keys, w.states(keys.Kind{Type: "signing"})...)
+	w.keys = append(w.keys, id+"@1", id+"@2", id+"@0", id+"@4294967295", id+"@4294967296", "alias/asked", "alias/asked@1",
+		"alias/haven-master", "alias/nobody", "arn:aws:kms:us-east-1:000000000000:key/"+id,
+		"arn:aws:kms:us-east-1:000000000000:alias/asked", "arn:aws:kms:eu-west-1:000000000000:key/"+id,
+		absentKey, strings.ToUpper(id), strings.ReplaceAll(id, "-", ""), "alias/żółć", "@", "alias/", id+"@")
+	w.produce()
+}
+
+// states makes a key in each state that a call can bring it to, and returns references to them.
+func (w *world) states(k keys.Kind) []string {
+	w.t.Helper()
+	two := func() string {
+		id := w.create(k)
+		w.done("rotate-key", object{"key": id})
+		return id
+	}
+	rotated, deprecated, compromised, lost := two(), two(), two(), two()
+	disabled, suspended, going := two(), two(), two()
+	w.done("deprecate-version", object{"key": deprecated + "@1"})
+	w.done("mark-compromised", object{"key": compromised + "@1", "reason": "asked for"})
+	w.done("mark-compromised", object{"key": lost, "reason": "asked for"})
+	w.done("disable-key", object{"key": disabled})
+	w.done("disable-key", object{"key": suspended, "for": "30d"})
+	w.done("schedule-key-deletion", object{"key": going})
+	return []string{rotated, rotated + "@1", deprecated + "@1", compromised, compromised + "@1", lost, lost + "@2", disabled, suspended, going, going + "@1"}
+}
+
+// victims makes keys that calls may do anything to, and returns references to them.
+func (w *world) victims() []string {
+	w.t.Helper()
+	rotated := w.create(keys.Kind{Type: "data"})
+	w.done("rotate-key", object{"key": rotated})
+	master := w.create(keys.Kind{Type: "master"})
+	out := []string{w.create(keys.Kind{Type: "data"}), rotated, rotated + "@1", rotated + "@2", rotated + "@3", master, master + "@1",
+		w.create(keys.Kind{Type: "signing"}), w.create(keys.Kind{Type: "signing", Usage: "GENERATE_VERIFY_MAC"}),
+		w.create(keys.Kind{Type: "transport", Usage: "KEY_AGREEMENT", Spec: "ECC_NIST_P256"})}
+	return append(append(out, w.states(keys.Kind{Type: "data"})...), "alias/nobody", absentKey, "alias/żółć", "@", rotated+"@0")
+}
+
+// produce lets keys make what others are to be given.
+func (w *world) produce() {
+	w.t.Helper()
+	keep := func(name, field string, out object, member string) {
+		w.made[field] = append(w.made[field], out[member])
+		w.made1[name] = out[member]
+	}
+	keep("ciphertext", "ciphertext", w.done("encrypt", object{"key": w.kinds[data], "plaintext": hello}), "ciphertext")
+	keep("contextual", "ciphertext", w.done("encrypt", object{"key": w.kinds[data], "plaintext": hello, "context": object{"patient": "17"}}), "ciphertext")
+	keep("encapsulated", "ciphertext", w.done("encapsulate", object{"key": w.kinds[kem]}), "ciphertext")
+	if w.kinds[hpke] != "" {
+		keep("sealed", "ciphertext", w.done("hpke-seal", object{"key": w.kinds[hpke], "plaintext": hello}), "ciphertext")
+	}
+	if id := w.kinds["transport/RSA_2048/ENCRYPT_DECRYPT"]; id != "" {
+		keep("oaep", "ciphertext", w.done("encrypt", object{"key": id, "plaintext": hello}), "ciphertext")
+	}
+	keep("signature", "signature", w.done("sign", object{"key": w.kinds[signing], "message": hello}), "signature")
+	keep("mac", "mac", w.done("generate-mac", object{"key": w.kinds[macs], "message": hello}), "mac")
+	keep("public", "public_key", w.done("get-public-key", object{"key": w.kinds[agreement]}), "public_key")
+	keep("another", "public_key", w.done("get-public-key", object{"key": w.kinds["signing/ECC_NIST_P384/SIGN_VERIFY"]}), "public_key")
+}
+
+var hello = base64.StdEncoding.EncodeToString([]byte("hello"))
+
+// base is a request of each operation that succeeds: what others are varied from. key is one that
+// may be changed.
+func (w *world) base(operation, key string) object {
+	m := w.made1
+	return map[string]object{
+		"accept-clock":           {},
+		"batch":                  {"items": []any{object{"op": "encrypt", "key": w.kinds[data], "plaintext": hello}}},
+		"cancel-key-deletion":    {"key": w.going()},
+		"create-alias":           {"key": key, "alias": "alias/created"},
+		"create-key":             {"purpose": "asked for", "type": "data"},
+		"decapsulate":            {"key": w.kinds[kem], "ciphertext": m["encapsulated"]},
+		"decrypt":                {"ciphertext": m["ciphertext"]},
+		"delete-alias":           {"alias": w.alias("alias/deleted", key)},
+		"deprecate-version":      {"key": w.rotated(key)},
+		"derive-shared-secret":   {"key": w.kinds[agreement], "public_key": m["public"]},
+		"describe-key":           {"key": w.kinds[data]},
+		"disable-key":            {"key": key},
+		"enable-key":             {"key": key},
+		"encapsulate":            {"key": w.kinds[kem]},
+		"encrypt":                {"key": w.kinds[data], "plaintext": hello},
+		"generate-data-key":      {"key": w.kinds[data]},
+		"generate-data-key-pair": {"key": w.kinds[data], "key_pair_spec": "ECC_NIST_P256"},
+		"generate-mac":           {"key": w.kinds[macs], "message": hello},
+		"generate-random":        {},
+		"get-active-key":         {"type": "data"},
+		"get-public-key":         {"key": w.kinds[signing]},
+		"hpke-open":              {"ciphertext": m["sealed"]},
+		"hpke-seal":              {"key": w.kinds[hpke], "plaintext": hello},
+		"list-aliases":           {},
+		"list-key-versions":      {"key": w.kinds[data]},
+		"list-keys":              {},
+		"mark-compromised":       {"key": key, "reason": "asked for"},
+		"re-encrypt":             {"ciphertext": m["ciphertext"], "key": w.kinds[data]},
+		"restore-version":        {"key": w.rotated(key)},
+		"rotate-key":             {"key": key},
+		"schedule-key-deletion":  {"key": key},
+		"sign":                   {"key": w.kinds[signing], "message": hello},
+		"tag-key":                {"key": key, "tags": object{"team": "clinic"}},
+		"untag-key":              {"key": key, "names": []any{"team"}},
+		"update-alias":           {"key": key, "alias": w.alias("alias/updated", key)},
+		"update-key":             {"key": key, "purpose": "another"},
+		"verify":                 {"key": w.kinds[signing], "message": hello, "signature": m["signature"]},
+		"verify-mac":             {"key": w.kinds[macs], "message": hello, "mac": m["mac"]},
+	}[operation]
+}
+
+// going, rotated and alias make what an operation needs to be there.
+
+func (w *world) going() string {
+	id := w.create(keys.Kind{Type: "data"})
+	w.done("schedule-key-deletion", object{"key": id})
+	return id
+}
+
+func (w *world) rotated(key string) string {
+	w.post("rotate-key", object{"key": key})
+	return key + "@1"
+}
+
+func (w *world) alias(name, key string) string {
+	w.post("create-alias", object{"key": key, "alias": name})
+	return name
+}
