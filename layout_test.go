@@ -61,6 +61,7 @@ var mayImport = map[string]string{
 	"internal/benchmark":       ". client gate internal/blob internal/crypt internal/secret keys server",
 	"internal/crashtest":       ". client gate internal/disk journal store store/embedded",
 	"internal/crashtest/crash": "internal/crashtest",
+	"internal/pairwise":        "gate",
 
 	// The binary. Its demonstration looks at the records of the store it made.
 	"cmd/haven":      ". client cmd/haven/demo gate internal/benchmark internal/clock internal/disk internal/fault internal/secret keys lifecycle seal server store store/embedded",
@@ -117,6 +118,7 @@ var seams = []seam{
 	{"cmd/haven/demo", "crypto/rand os", "it works on files as a user would"},
 	{"haventest", "crypto/rand os", "a real server in a temporary folder"},
 	{"internal/benchmark", "time crypto/rand math/rand/v2 os", "it measures the real machine"},
+	{"internal/pairwise", "math/rand/v2", "it draws rows from a seed"},
 	{"internal/crashtest", "time crypto/rand math/rand/v2 os", "it kills real processes on real folders, as a seed says"},
 	{"internal/crashtest/crash", "time math/rand/v2 os", "likewise"},
 }

@@ -98,6 +98,16 @@ func (w *world) own(f field, refs []string) []any {
 		return texts(usages, "odd", "")
 	case "algorithm string", "source_algorithm string":
 		return append(algorithms, "odd", "")
+	case "origin string":
+		return texts([]keys.Origin{"HAVEN", "EXTERNAL"}, "odd", "")
+	case "wrapping_algorithm string":
+		return texts([]keys.Algorithm{crypt.OAEPWithSHA256, crypt.RSAAESKeyWrap, crypt.OAEPWithSHA1}, "odd", "")
+	case "wrapping_key_spec string":
+		return texts([]keys.Spec{"RSA_2048", "RSA_1024", "ECC_NIST_P256"}, "")
+	case "import_token string", "encrypted_material string":
+		return append(append([]any{}, w.made[f.name]...), bytesOf(0, 1, 256, 512, 4096, 8192)...)
+	case "valid_to string", "due_before string":
+		return texts([]string{}, "2090-01-01T00:00:00Z", "2090-01-01T00:00:00+02:00", "9999-12-31T23:59:59Z", "2001-01-01T00:00:00Z", "soon", "")
 	case "rotation_days integer", "grace_days integer", "lifetime_days integer":
 		return periods
 	case "days integer":
@@ -110,8 +120,6 @@ func (w *world) own(f field, refs []string) []any {
 		return texts([]string{}, "1s", "1h", "30d", "31d", "PT1H", "", "-1h", "9999999999d")
 	case "cursor string":
 		return texts([]string{}, base64.RawURLEncoding.EncodeToString(make([]byte, 16)), base64.RawURLEncoding.EncodeToString(make([]byte, 20)), "?", "")
-	case "due_before string":
-		return texts([]string{}, "2030-01-01T00:00:00Z", "2030-01-01T00:00:00+02:00", "9999-12-31T23:59:59Z", "soon", "")
 	case "state string":
 		return texts([]string{}, "active", "compromised", "disabled", "odd", "")
 	case "context object", "source_context object":
@@ -140,7 +148,7 @@ func (w *world) own(f field, refs []string) []any {
 		return append(append([]any{}, w.made["mac"]...), bytesOf(0, 1, 32, 64, 8192)...)
 	case "public_key string":
 		return append(append([]any{}, w.made["public_key"]...), bytesOf(0, 65, 91, 8192)...)
-	case "plaintext boolean", "new_primary boolean":
+	case "plaintext boolean", "new_primary boolean", "back boolean":
 		return []any{true, false}
 	case "items array":
 		return w.items()

@@ -1,11 +1,14 @@
 package pairwise_test
 
 import (
+	"crypto/rand"
 	"encoding/base64"
 	"fmt"
 	"net/http"
 	"strings"
 
+	"github.com/haven-health/haven/internal/crypt"
+	"github.com/haven-health/haven/internal/secret"
 	"github.com/haven-health/haven/keys"
 )
 
@@ -19,7 +22,9 @@ type world struct {
 	kinds map[string]string
 	// made holds base64 values that keys made, by the field that takes them.
 	made  map[string][]any
-	made1 map[string]any // the first of them, by what made it
+	made1 map[string]any // one of each, by what it is
+	// external is a key whose material never comes.
+	external string
 }
 
 func kindName(k keys.Kind) string { return fmt.Sprintf("%s/%s/%s", k.Type, k.Spec, k.Usage) }
@@ -78,7 +83,8 @@ func (w *world) furnish() {
 	w.done("create-alias", object{"key": id, "alias": "alias/asked"})
 	w.keys = append(w.keys, w.states(keys.Kind{Type: "data"})...)
 	w.keys = append(w.keys, w.states(keys.Kind{Type: "signing"})...)
-	w.keys = append(w.keys, id+"@1", id+"@2", id+"@0", id+"@4294967295", id+"@4294967296", "alias/asked", "alias/asked@1",
+	w.external = w.awaiting()
+	w.keys = append(w.keys, w.external, w.external+"@1", id+"@1", id+"@2", id+"@0", id+"@4294967295", id+"@4294967296", "alias/asked", "alias/asked@1",
 		"alias/haven-master", "alias/nobody", "arn:aws:kms:us-east-1:000000000000:key/"+id,
 		"arn:aws:kms:us-east-1:000000000000:alias/asked", "arn:aws:kms:eu-west-1:000000000000:key/"+id,
 		absentKey, strings.ToUpper(id), strings.ReplaceAll(id, "-", ""), "alias/żółć", "@", "alias/", id+"@")
@@ -134,6 +140,9 @@ func (w *world) produce() {
 	}
 	keep("signature", "signature", w.done("sign", object{"key": w.kinds[signing], "message": hello}), "signature")
 	keep("mac", "mac", w.done("generate-mac", object{"key": w.kinds[macs], "message": hello}), "mac")
+	request := w.wrapped()
+	keep("token", "import_token", request, "import_token")
+	keep("material", "encrypted_material", request, "encrypted_material")
 	keep("public", "public_key", w.done("get-public-key", object{"key": w.kinds[agreement]}), "public_key")
 	keep("another", "public_key", w.done("get-public-key", object{"key": w.kinds["signing/ECC_NIST_P384/SIGN_VERIFY"]}), "public_key")
 }
@@ -143,63 +152,91 @@ var hello = base64.StdEncoding.EncodeToString([]byte("hello"))
 // base is a request of each operation that succeeds: what others are varied from. key is one that
 // may be changed.
 func (w *world) base(operation, key string) object {
+	if prepared := w.prepared(operation, key); prepared != nil {
+		return prepared
+	}
 	m := w.made1
 	return map[string]object{
-		"accept-clock":           {},
-		"batch":                  {"items": []any{object{"op": "encrypt", "key": w.kinds[data], "plaintext": hello}}},
-		"cancel-key-deletion":    {"key": w.going()},
-		"create-alias":           {"key": key, "alias": "alias/created"},
-		"create-key":             {"purpose": "asked for", "type": "data"},
-		"decapsulate":            {"key": w.kinds[kem], "ciphertext": m["encapsulated"]},
-		"decrypt":                {"ciphertext": m["ciphertext"]},
-		"delete-alias":           {"alias": w.alias("alias/deleted", key)},
-		"deprecate-version":      {"key": w.rotated(key)},
-		"derive-shared-secret":   {"key": w.kinds[agreement], "public_key": m["public"]},
-		"describe-key":           {"key": w.kinds[data]},
-		"disable-key":            {"key": key},
-		"enable-key":             {"key": key},
-		"encapsulate":            {"key": w.kinds[kem]},
-		"encrypt":                {"key": w.kinds[data], "plaintext": hello},
-		"generate-data-key":      {"key": w.kinds[data]},
-		"generate-data-key-pair": {"key": w.kinds[data], "key_pair_spec": "ECC_NIST_P256"},
-		"generate-mac":           {"key": w.kinds[macs], "message": hello},
-		"generate-random":        {},
-		"get-active-key":         {"type": "data"},
-		"get-public-key":         {"key": w.kinds[signing]},
-		"hpke-open":              {"ciphertext": m["sealed"]},
-		"hpke-seal":              {"key": w.kinds[hpke], "plaintext": hello},
-		"list-aliases":           {},
-		"list-key-versions":      {"key": w.kinds[data]},
-		"list-keys":              {},
-		"mark-compromised":       {"key": key, "reason": "asked for"},
-		"re-encrypt":             {"ciphertext": m["ciphertext"], "key": w.kinds[data]},
-		"restore-version":        {"key": w.rotated(key)},
-		"rotate-key":             {"key": key},
-		"schedule-key-deletion":  {"key": key},
-		"sign":                   {"key": w.kinds[signing], "message": hello},
-		"tag-key":                {"key": key, "tags": object{"team": "clinic"}},
-		"untag-key":              {"key": key, "names": []any{"team"}},
-		"update-alias":           {"key": key, "alias": w.alias("alias/updated", key)},
-		"update-key":             {"key": key, "purpose": "another"},
-		"verify":                 {"key": w.kinds[signing], "message": hello, "signature": m["signature"]},
-		"verify-mac":             {"key": w.kinds[macs], "message": hello, "mac": m["mac"]},
+		"accept-clock":              {},
+		"batch":                     {"items": []any{object{"op": "encrypt", "key": w.kinds[data], "plaintext": hello}}},
+		"create-alias":              {"key": key, "alias": "alias/created"},
+		"create-key":                {"purpose": "asked for", "type": "data"},
+		"decapsulate":               {"key": w.kinds[kem], "ciphertext": m["encapsulated"]},
+		"decrypt":                   {"ciphertext": m["ciphertext"]},
+		"derive-shared-secret":      {"key": w.kinds[agreement], "public_key": m["public"]},
+		"describe-key":              {"key": w.kinds[data]},
+		"disable-key":               {"key": key},
+		"enable-key":                {"key": key},
+		"encapsulate":               {"key": w.kinds[kem]},
+		"encrypt":                   {"key": w.kinds[data], "plaintext": hello},
+		"get-parameters-for-import": {"key": w.external, "wrapping_key_spec": "RSA_2048"},
+		"generate-data-key":         {"key": w.kinds[data]},
+		"generate-data-key-pair":    {"key": w.kinds[data], "key_pair_spec": "ECC_NIST_P256"},
+		"generate-mac":              {"key": w.kinds[macs], "message": hello},
+		"generate-random":           {},
+		"get-active-key":            {"type": "data"},
+		"get-public-key":            {"key": w.kinds[signing]},
+		"hpke-open":                 {"ciphertext": m["sealed"]},
+		"hpke-seal":                 {"key": w.kinds[hpke], "plaintext": hello},
+		"list-aliases":              {},
+		"list-key-versions":         {"key": w.kinds[data]},
+		"list-keys":                 {},
+		"mark-compromised":          {"key": key, "reason": "asked for"},
+		"re-encrypt":                {"ciphertext": m["ciphertext"], "key": w.kinds[data]},
+		"rotate-key":                {"key": key},
+		"schedule-key-deletion":     {"key": key},
+		"sign":                      {"key": w.kinds[signing], "message": hello},
+		"tag-key":                   {"key": key, "tags": object{"team": "clinic"}},
+		"untag-key":                 {"key": key, "names": []any{"team"}},
+		"update-key":                {"key": key, "purpose": "another"},
+		"verify":                    {"key": w.kinds[signing], "message": hello, "signature": m["signature"]},
+		"verify-mac":                {"key": w.kinds[macs], "message": hello, "mac": m["mac"]},
 	}[operation]
 }
 
-// going, rotated and alias make what an operation needs to be there.
-
-func (w *world) going() string {
-	id := w.create(keys.Kind{Type: "data"})
-	w.done("schedule-key-deletion", object{"key": id})
-	return id
+// prepared is the base of an operation that needs something to be there first.
+func (w *world) prepared(operation, key string) object {
+	w.t.Helper()
+	switch operation {
+	case "cancel-key-deletion":
+		id := w.create(keys.Kind{Type: "data"})
+		w.done("schedule-key-deletion", object{"key": id})
+		return object{"key": id}
+	case "delete-alias":
+		w.done("create-alias", object{"key": key, "alias": "alias/deleted"})
+		return object{"alias": "alias/deleted"}
+	case "update-alias":
+		w.done("create-alias", object{"key": key, "alias": "alias/updated"})
+		return object{"key": key, "alias": "alias/updated"}
+	case "deprecate-version", "restore-version":
+		w.done("rotate-key", object{"key": key})
+		return object{"key": key + "@1"}
+	case "import-key-material":
+		return w.wrapped()
+	case "delete-imported-key-material":
+		request := w.wrapped()
+		w.done("import-key-material", request)
+		return object{"key": fmt.Sprint(request["key"], "@1")}
+	}
+	return nil
 }
 
-func (w *world) rotated(key string) string {
-	w.post("rotate-key", object{"key": key})
-	return key + "@1"
+// awaiting makes a key whose material comes from elsewhere.
+func (w *world) awaiting() string {
+	w.t.Helper()
+	return w.done("create-key", object{"purpose": "asked for", "type": "data", "origin": "EXTERNAL"})["key_id"].(string)
 }
 
-func (w *world) alias(name, key string) string {
-	w.post("create-alias", object{"key": key, "alias": name})
-	return name
+// wrapped makes such a key and the request that brings its material.
+func (w *world) wrapped() object {
+	w.t.Helper()
+	id := w.awaiting()
+	parameters := w.done("get-parameters-for-import", object{"key": id, "wrapping_key_spec": "RSA_2048"})
+	der, err := base64.StdEncoding.DecodeString(parameters["public_key"].(string))
+	w.must(err)
+	public, err := crypt.ParsePublicKey(crypt.RSA2048, der)
+	w.must(err)
+	material, err := public.WrapMaterial(rand.Reader, crypt.OAEPWithSHA256, secret.New(make([]byte, 32)))
+	w.must(err)
+	return object{"key": id, "import_token": parameters["import_token"], "encrypted_material": base64.StdEncoding.EncodeToString(material)}
 }
