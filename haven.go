@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/haven-health/haven/access"
+	"github.com/haven-health/haven/audit"
 	"github.com/haven-health/haven/gate"
 	"github.com/haven-health/haven/identity"
 	"github.com/haven-health/haven/internal/clock"
@@ -102,6 +103,7 @@ type System struct {
 	gate    *gate.Gate
 	ring    *keys.Ring
 	manager *keys.Manager
+	audit   *audit.Reader
 	admin   gate.ID
 	// token is the first administrator's, if this opening made the store.
 	token     secret.Bytes
@@ -137,6 +139,9 @@ func (s *System) Gate() *gate.Gate { return s.gate }
 
 // Manager returns the Key Manager, for surfaces: it takes calls that the gate began.
 func (s *System) Manager() *keys.Manager { return s.manager }
+
+// Audit returns the audit trail, for surfaces: it takes calls that the gate began.
+func (s *System) Audit() *audit.Reader { return s.audit }
 
 // Config returns the configuration, its defaults filled in.
 func (s *System) Config() Config { return s.cfg }
@@ -194,6 +199,7 @@ func assemble(ctx context.Context, l *Locked, roots *roots, integrity secret.Byt
 		},
 		Authorize: access.Decide, Log: l.cfg.Log, Failed: l.cfg.Failed,
 	})
+	s.audit = audit.NewReader(audit.Config{Gate: s.gate, StoreID: storeID, Region: l.cfg.Region, Account: l.cfg.Account})
 	s.manager = keys.NewManager(s.gate, s.ring, l.cfg.Random, *l.cfg.Defaults)
 	return s, nil
 }

@@ -16,7 +16,7 @@ import (
 // without a row is refused, and so is a row without a package, so that the table stays the map.
 // In test files the package itself and testKit may be imported too.
 var mayImport = map[string]string{
-	".": "access api/native gate identity internal/blob internal/clock internal/crypt internal/disk " +
+	".": "access api/native audit gate identity internal/blob internal/clock internal/crypt internal/disk " +
 		"internal/secret keys lifecycle seal server store store/embedded",
 
 	// What decides, without doing anything.
@@ -38,12 +38,13 @@ var mayImport = map[string]string{
 	// The domains: never each other.
 	"keys":     "gate internal/blob internal/crypt internal/fault internal/secret journal lifecycle store",
 	"identity": "access gate internal/secret store",
+	"audit":    "gate internal/blob journal store",
 
 	// The root of trust.
 	"seal": "internal/blob internal/crypt internal/secret",
 
 	// The ways in.
-	"api/native": "gate internal/blob internal/secret keys lifecycle",
+	"api/native": "audit gate internal/blob internal/secret keys lifecycle",
 	"server":     "internal/clock internal/disk",
 	"client":     "internal/blob internal/clock internal/crypt internal/secret",
 
@@ -69,7 +70,7 @@ var mayImport = map[string]string{
 }
 
 // testKit is what every package's tests may use.
-const testKit = ". client gate/gatetest haventest internal/blob internal/clock internal/crypt internal/disk internal/fipstest internal/secret journal keys seal server store store/embedded store/memory store/storetest"
+const testKit = ". audit client gate/gatetest haventest internal/blob internal/clock internal/crypt internal/disk internal/fipstest internal/secret journal keys seal server store store/embedded store/memory store/storetest"
 
 // ciphers are encryption, key agreement, signatures and derivation. They are imported in
 // internal/crypt, so that whoever audits the cryptography has one package to read, and where

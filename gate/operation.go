@@ -93,6 +93,8 @@ var (
 
 	reEncryptTo = &Operation{Name: "re-encrypt", Permission: "kms:ReEncryptTo", Use: lifecycle.Protect}
 
+	ListRecords = &Operation{Number: 50, Name: "list-records", Event: "LookupEvents", Permission: "cloudtrail:LookupEvents", Reads: true, BodyLimit: smallBody, Summary: "list what was done, newest first, as CloudTrail events"}
+
 	Initialize      = &Operation{Number: 60, Name: "initialize", Event: "Initialize", Permission: "haven:Initialize", Mutates: true, Internal: true, Summary: "make a new store with its first administrator and master key"}
 	Start           = &Operation{Number: 61, Name: "start", Event: "Start", Permission: "haven:Start", Restricts: true, Internal: true, Summary: "begin serving from a store"}
 	RotateSeal      = &Operation{Number: 63, Name: "rotate-seal", Event: "RotateSeal", Permission: "haven:RotateSeal", Mutates: true, Internal: true, Summary: "replace the root key and wrap anew what it wraps"}
@@ -117,6 +119,7 @@ func Operations() []*Operation {
 		Encrypt, Decrypt, GenerateDataKey, GenerateRandom, Batch, Sign, Verify, GenerateMAC, VerifyMAC, GetPublicKey,
 		DeriveSharedSecret, Encapsulate, Decapsulate, HPKESeal, HPKEOpen, ReEncrypt, GenerateDataKeyPair,
 		GetParametersForImport, ImportKeyMaterial, DeleteImportedKeyMaterial,
+		ListRecords,
 		Initialize, Start, RotateSeal, MigrateSeal, AcceptClock, RotateBeforeUse, Shutdown, Pin, Unanswered, Rewrap, Usage, Unrecognized, Resume,
 	}
 }

@@ -140,7 +140,7 @@ func TestRecordOfContention(t *testing.T) {
 			return
 		}
 		from, c := f.Position(), f.Begin(op)
-		f.hook.times.Store(2)
+		f.hook.times.Store(2 * (1 + r.heads))
 		err := r.run(f, c, false)
 		e := f.one(from, 0)
 		if op.Restricts {

@@ -24,7 +24,8 @@ type row struct {
 	fails gate.Code // 0: it cannot
 	// names is of the record of success; made is the newest key.
 	names func(f *fixture, made gate.ID) names
-	items int // records beside its own
+	items int   // records beside its own
+	heads int32 // how often it reads the store's head itself
 	// of is the kind of key it is for; the zero Kind: the fixture's own key. prepare makes what it
 	// needs to be there.
 	of      keys.Kind

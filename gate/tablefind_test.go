@@ -1,6 +1,7 @@
 package gate_test
 
 import (
+	"github.com/haven-health/haven/audit"
 	"github.com/haven-health/haven/gate"
 	"github.com/haven-health/haven/keys"
 )
@@ -62,6 +63,13 @@ func findRows() map[string]row {
 				return err
 			},
 			fails: gate.NotFound, names: ofKey(0, false),
+		},
+		"list-records": {
+			run: func(f *fixture, c *gate.Call, fail bool) error {
+				_, err := f.Audit().ListRecords(background, c, audit.RecordsRequest{Key: pick(fail, absent, f.key)})
+				return err
+			},
+			fails: gate.NotFound, names: ofKey(0, false), heads: 1,
 		},
 		"get-active-key": {
 			run: func(f *fixture, c *gate.Call, fail bool) error {

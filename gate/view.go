@@ -113,6 +113,15 @@ func (v *View) List(ctx context.Context, q store.Query) (store.Page, error) {
 	return page, nil
 }
 
+// Position returns how many records the journal has.
+func (v *View) Position(ctx context.Context) (uint64, error) {
+	head, err := v.store.Head(ctx)
+	if err != nil {
+		return 0, asError(err)
+	}
+	return head.Position, nil
+}
+
 // Records yields the journal's frames from the one that holds a record on, as far as the journal goes
 // when it is called. What it yields is valid until the next.
 func (v *View) Records(ctx context.Context, from uint64) iter.Seq2[journal.Frame, error] {

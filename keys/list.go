@@ -27,11 +27,11 @@ func (m *Manager) ListKeys(ctx context.Context, c *gate.Call, req ListRequest) (
 		if out, err = m.ring.list(ctx, a, f); err != nil {
 			return gate.Outcome{}, err
 		}
-		shown := make([]*Key, len(out.Keys))
+		documents := make([]*Key, len(out.Keys))
 		for i := range out.Keys {
-			shown[i] = &out.Keys[i]
+			documents[i] = &out.Keys[i]
 		}
-		return gate.Outcome{}, m.ring.counts.show(ctx, a, shown...)
+		return gate.Outcome{}, m.ring.counts.show(ctx, a, documents...)
 	})
 	if err != nil {
 		return nil, err

@@ -19,15 +19,18 @@ import (
 	"strings"
 	"time"
 
+	"github.com/haven-health/haven/audit"
 	"github.com/haven-health/haven/gate"
 	"github.com/haven-health/haven/internal/secret"
 	"github.com/haven-health/haven/keys"
 )
 
-// Config is what the API stands on. Gate and Keys are required.
+// Config is what the API stands on. Gate, Keys and Audit are required.
 type Config struct {
 	Gate *gate.Gate
 	Keys *keys.Manager
+	// Audit shows the records.
+	Audit *audit.Reader
 	// Allow tells whether a principal may call now, and if not after how long; nil: always.
 	Allow func(principal string) (retryAfter time.Duration, ok bool)
 	// Version is the release as OpenAPI tells it.

@@ -2,12 +2,14 @@ package native
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/haven-health/haven/audit"
 	"github.com/haven-health/haven/gate"
 	"github.com/haven-health/haven/keys"
 )
@@ -80,7 +82,8 @@ func (s schemas) query(t reflect.Type) []any {
 	for i := range t.NumField() {
 		f := t.Field(i)
 		name, optional, ok := member(f)
-		if !ok || f.Type.Kind() != reflect.String && f.Type.Kind() != reflect.Int && f.Type != reflect.TypeFor[time.Time]() {
+		isScalar := slices.Contains([]reflect.Kind{reflect.String, reflect.Int, reflect.Bool}, f.Type.Kind()) || f.Type == reflect.TypeFor[time.Time]()
+		if !ok || !isScalar {
 			continue
 		}
 		list = append(list, object{"name": name, "in": "query", "required": !optional, "schema": s.of(f.Type)})
@@ -98,6 +101,8 @@ func (s schemas) of(t reflect.Type) object {
 	switch {
 	case t == reflect.TypeFor[time.Time]():
 		return object{"type": "string", "format": "date-time"}
+	case t == reflect.TypeFor[*audit.Members]():
+		return object{"type": []string{"object", "null"}, "additionalProperties": object{}}
 	case t == reflect.TypeFor[gate.ID]():
 		return object{"type": "string", "format": "uuid"}
 	case t == reflect.TypeFor[keys.Context]():

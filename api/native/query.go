@@ -50,6 +50,11 @@ func fromQuery(query string, request reflect.Type) ([]byte, error) {
 				return nil, gate.Errorf(gate.InvalidRequest, "query parameter %s is a whole number", name)
 			}
 			object[name] = n
+		case field.Kind() == reflect.Bool:
+			if list[0] != "true" && list[0] != "false" {
+				return nil, gate.Errorf(gate.InvalidRequest, "query parameter %s is true or false", name)
+			}
+			object[name] = list[0] == "true"
 		default:
 			return nil, gate.Errorf(gate.InvalidRequest, "a query takes scalars only; use POST")
 		}

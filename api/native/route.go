@@ -9,6 +9,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/haven-health/haven/audit"
 	"github.com/haven-health/haven/gate"
 	"github.com/haven-health/haven/keys"
 )
@@ -52,6 +53,7 @@ func routes() []*route {
 		of(gate.UntagKey, (*keys.Manager).UntagKey),
 		of(gate.GetActiveKey, (*keys.Manager).GetActiveKey),
 		of(gate.RestoreVersion, (*keys.Manager).RestoreVersion),
+		by(gate.ListRecords, func(c *Config) *audit.Reader { return c.Audit }, (*audit.Reader).ListRecords),
 		of(gate.GenerateRandom, (*keys.Manager).GenerateRandom),
 		hot[EncryptBody, EncryptedBody](gate.Encrypt, (*exchange).encrypt),
 		hot[DecryptBody, DecryptedBody](gate.Decrypt, (*exchange).decrypt),
@@ -112,6 +114,11 @@ func readContext(d *jsontext.Decoder, c *keys.Context) error {
 
 // of makes the route of an operation whose request and answer are the domain's own types.
 func of[Req, Answer any](op *gate.Operation, do func(*keys.Manager, context.Context, *gate.Call, Req) (*Answer, error)) *route {
+	return by(op, func(c *Config) *keys.Manager { return c.Keys }, do)
+}
+
+// by makes the route of an operation of any domain.
+func by[Domain, Req, Answer any](op *gate.Operation, domain func(*Config) Domain, do func(Domain, context.Context, *gate.Call, Req) (*Answer, error)) *route {
 	return &route{
 		op: op, request: reflect.TypeFor[Req](), answer: reflect.TypeFor[Answer](),
 		serve: func(x *exchange) ([]byte, error) {
@@ -119,7 +126,7 @@ func of[Req, Answer any](op *gate.Operation, do func(*keys.Manager, context.Cont
 			if err := x.decode(&req); err != nil {
 				return nil, x.refuse(err)
 			}
-			answer, err := do(x.h.cfg.Keys, x.r.Context(), x.call, req)
+			answer, err := do(domain(&x.h.cfg), x.r.Context(), x.call, req)
 			if err != nil {
 				return nil, err
 			}

@@ -33,7 +33,7 @@ func (a *app) key() *cobra.Command {
 	c.AddCommand(
 		a.keyCreate(), a.keyShow(), a.keyList(), a.keyVersions(), a.keyUpdate(), a.keyRotate(), a.keyEnable(),
 		a.keyDisable(), a.keyDeprecate(), a.keyCompromise(), a.keyScheduleDeletion(), a.keyCancelDeletion(),
-		a.keyActive(), a.keyAlias(), a.keyTag(), a.keyUntag(), a.keyRestore(), a.keyRewrap(), a.keyImport(),
+		a.keyActive(), a.keyHistory(), a.keyAlias(), a.keyTag(), a.keyUntag(), a.keyRestore(), a.keyRewrap(), a.keyImport(),
 		a.keyDeleteMaterial(),
 	)
 	return c

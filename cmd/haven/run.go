@@ -130,7 +130,7 @@ func (a *app) root() *cobra.Command {
 		a.key(), a.encrypt(), a.decrypt(), a.reEncrypt(), a.dataKey(), a.random(),
 		a.sign(), a.verify(), a.mac(), a.verifyMAC(), a.publicKey(), a.agree(), a.encapsulate(), a.decapsulate(),
 		a.hpkeSeal(), a.hpkeOpen(),
-		a.status(), a.unseal(), a.seal(), a.clock(), a.fsck(), a.bench(), a.benchServer(), a.version(),
+		a.status(), a.audit(), a.unseal(), a.seal(), a.clock(), a.fsck(), a.bench(), a.benchServer(), a.version(),
 	)
 	a.prepare(root)
 	return root
