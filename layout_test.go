@@ -16,7 +16,7 @@ import (
 // without a row is refused, and so is a row without a package, so that the table stays the map.
 // In test files the package itself and testKit may be imported too.
 var mayImport = map[string]string{
-	".": "access api/native audit gate identity internal/blob internal/clock internal/crypt internal/disk " +
+	".": "access api/native audit gate identity internal/blob internal/clock internal/crypt internal/disk internal/fault " +
 		"internal/secret keys lifecycle seal server store store/embedded",
 
 	// What decides, without doing anything.
