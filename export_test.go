@@ -26,3 +26,11 @@ func (s *System) HoldRewrapping() (release func()) {
 
 // KeepCounts keeps the counts of uses as a server at work does each minute.
 func (s *System) KeepCounts(ctx context.Context) error { return s.keepCounts(ctx) }
+
+// RecordStrangers does what a server does beside serving, until the context ends: it records calls
+// that proved nobody now and then.
+func (s *System) RecordStrangers(ctx context.Context) {
+	server := &Server{}
+	server.system.Store(s)
+	server.recordStrangers(ctx)
+}

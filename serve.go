@@ -215,6 +215,7 @@ func (s *Server) Run(ctx context.Context, ready server.Announcement) error {
 	watching.Go(func() { s.watchAlarms(ctx) })
 	watching.Go(func() { s.retrySeals(ctx) })
 	watching.Go(func() { s.keepPinning(ctx) })
+	watching.Go(func() { s.recordStrangers(ctx) })
 	watching.Go(func() { s.countUses(ctx) })
 	served := make(chan error, 1)
 	go func() { served <- s.http.Run(ctx, ready) }()

@@ -19,7 +19,8 @@ func (s *Server) register(r *prometheus.Registry) {
 		{"haven_refused_by_store_total", "Operations refused because the store did not take their record.", func(c gate.Counters) uint64 { return c.Refused }},
 		{"haven_reruns_total", "Operations run again because something they used had changed.", func(c gate.Counters) uint64 { return c.Reruns }},
 		{"haven_contended_total", "Operations given up because what they used changed again.", func(c gate.Counters) uint64 { return c.Contended }},
-		{"haven_unauthenticated_total", "Calls that proved nobody, and calls over their principal's rate.", func(c gate.Counters) uint64 { return c.Unauthenticated }},
+		{"haven_unauthenticated_total", "Calls that proved nobody.", func(c gate.Counters) uint64 { return c.Unauthenticated }},
+		{"haven_rate_limited_total", "Calls over their principal's rate.", func(c gate.Counters) uint64 { return c.RateLimited }},
 	} {
 		r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: c.name, Help: c.help},
 			s.counter(func(system *System) uint64 { return c.read(system.gate.Counters()) })))

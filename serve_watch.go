@@ -114,3 +114,20 @@ func (s *Server) times() []any {
 	line := system.view.Time()
 	return []any{slog.Time("machine", line.Wall()), slog.Time("believed", line.Now())}
 }
+
+// recordStrangers lets calls that proved nobody, or were over their rate, be recorded now and then,
+// so that a kill loses no more than the counts of ten seconds.
+func (s *Server) recordStrangers(ctx context.Context) {
+	ticker := time.NewTicker(gate.StrangersEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if system := s.system.Load(); system != nil {
+			system.gate.RecordStrangers()
+		}
+	}
+}

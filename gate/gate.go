@@ -123,12 +123,13 @@ type Gate struct {
 	log       *slog.Logger
 	seq       *sequencer
 	stats     Stats
-	strangers strangers
+	// unproven calls proved nobody; limited ones were over their principal's rate.
+	unproven, limited strangers
 }
 
 // Stats counts what the gate did, since it was opened.
 type Stats struct {
-	batches, records, refused, reruns, contended, unauthenticated atomic.Uint64
+	batches, records, refused, reruns, contended, unauthenticated, rateLimited atomic.Uint64
 }
 
 // Counters is a snapshot of Stats.
@@ -138,8 +139,8 @@ type Counters struct {
 	Batches, Records, Refused uint64
 	// Reruns ran again because something they used had changed; Contended gave up after that.
 	Reruns, Contended uint64
-	// Unauthenticated calls proved nobody, or were over their principal's rate.
-	Unauthenticated uint64
+	// Unauthenticated calls proved nobody; RateLimited ones were over their principal's rate.
+	Unauthenticated, RateLimited uint64
 }
 
 // New opens the gate; Close ends it.
@@ -147,6 +148,7 @@ func New(cfg Config) *Gate {
 	g := &Gate{
 		view: cfg.View, random: cfg.Random, auth: cfg.Authenticator, resolver: cfg.Resolver,
 		advance: cfg.Advance, authorize: cfg.Authorize, log: cfg.Log, actions: map[string]access.Action{},
+		unproven: strangers{refusal: Unauthenticated}, limited: strangers{refusal: RateLimited},
 	}
 	for _, op := range Operations() {
 		for _, row := range []*Operation{op, op.of(1)} {
@@ -171,7 +173,7 @@ func New(cfg Config) *Gate {
 // Close records what is still to be counted, lets what is under way finish and stops. Later calls
 // are refused as Unavailable.
 func (g *Gate) Close() {
-	g.flushStrangers()
+	g.RecordStrangers()
 	g.seq.close()
 }
 
@@ -183,7 +185,7 @@ func (g *Gate) Counters() Counters {
 	return Counters{
 		Batches: g.stats.batches.Load(), Records: g.stats.records.Load(), Refused: g.stats.refused.Load(),
 		Reruns: g.stats.reruns.Load(), Contended: g.stats.contended.Load(),
-		Unauthenticated: g.stats.unauthenticated.Load(),
+		Unauthenticated: g.stats.unauthenticated.Load(), RateLimited: g.stats.rateLimited.Load(),
 	}
 }
 
@@ -207,7 +209,8 @@ func (g *Gate) Begin(ctx context.Context, op *Operation, proof Proof) (*Call, er
 	}
 	if err := g.authenticate(ctx, c); err != nil {
 		if errors.Is(err, Unauthenticated) {
-			g.stranger(c, Unauthenticated)
+			g.stats.unauthenticated.Add(1)
+			g.stranger(c, &g.unproven)
 		}
 		c.unproven = true
 		return c, g.logged(c, err)
@@ -216,9 +219,11 @@ func (g *Gate) Begin(ctx context.Context, op *Operation, proof Proof) (*Call, er
 }
 
 // Limit counts a call that was over its principal's rate, as calls that prove nobody are counted:
-// one record tells of many, and how many of them were over a rate. It returns the error to answer.
+// one record tells of many, and whose they were if they were all one principal's. It returns the
+// error to answer.
 func (g *Gate) Limit(c *Call) error {
-	g.stranger(c, RateLimited)
+	g.stats.rateLimited.Add(1)
+	g.stranger(c, &g.limited)
 	return Errorf(RateLimited, "too many calls; slow down and try again")
 }
 

@@ -107,7 +107,7 @@ var (
 	Rewrap          = &Operation{Number: 71, Name: "rewrap", Event: "Rewrap", Permission: "haven:Rewrap", Mutates: true, Internal: true, Summary: "wrap under another master version what an old one still wraps, a page at a time"}
 	Usage           = &Operation{Number: 72, Name: "usage", Event: "Usage", Permission: "haven:Usage", Mutates: true, Internal: true, Summary: "keep what the journal tells of how often keys were used"}
 	Resume          = &Operation{Number: 73, Name: "resume", Event: "ResumeKey", Permission: "haven:Resume", Mutates: true, Internal: true, Summary: "let a key that was disabled for a time be used again, before the use that met it"}
-	Unrecognized    = &Operation{Number: 67, Name: "unauthenticated", Event: "Unauthenticated", Internal: true, Summary: "a sample of calls that proved nobody or were over their rate, with their exact count"}
+	Unrecognized    = &Operation{Number: 67, Name: "unauthenticated", Event: "Unauthenticated", Internal: true, Summary: "a sample of calls that proved nobody, or that were over their rate, with their exact count"}
 )
 
 // Operations returns every row, by number.

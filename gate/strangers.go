@@ -6,81 +6,107 @@ import (
 	"time"
 )
 
-// strangers counts calls that proved nobody, and calls over their principal's rate. A flood of them
-// must not fill the journal: at most one record in strangerEvery is written, with the exact counts
-// since the one before it.
+// StrangersEvery is how often calls that leave no record of their own are recorded together: those
+// that proved nobody, and those over their principal's rate.
+const StrangersEvery = 10 * time.Second
+
+// strangers counts calls of one refusal that leave no record of their own: a flood of them must not
+// fill the journal. One record tells of many, with their exact count.
 type strangers struct {
-	mu   sync.Mutex
-	n    tally
-	last time.Time
+	refusal Code
+
+	mu    sync.Mutex
+	n     tally
+	began bool
+	last  time.Duration // when they were last recorded, by the monotonic clock
 }
 
-// tally is how many calls there were, and how many of them were over a rate: the others proved
-// nobody.
-type tally struct{ all, limited uint64 }
+// tally is how many calls there were since they were last recorded.
+type tally struct {
+	count uint64
+	// sample is the first of them, without its proof.
+	sample *Call
+	// mixed tells that they are not all of the sample's principal.
+	mixed bool
+}
 
-// add counts calls; those of a sample that was not recorded are counted again, for the next.
+// add counts calls; those of a record that did not become durable are counted again, for the next.
 func (s *strangers) add(n tally) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.n.all += n.all
-	s.n.limited += n.limited
+	s.addLocked(n)
 }
 
-// take returns what was counted since it was last taken, if it is time to tell, and that it is.
-func (s *strangers) take(now time.Time) (n tally, due bool) {
+func (s *strangers) addLocked(n tally) {
+	s.n.count += n.count
+	if s.n.sample == nil {
+		s.n.sample, s.n.mixed = n.sample, n.mixed
+	} else {
+		s.n.mixed = s.n.mixed || n.mixed || s.n.sample.principal.ID != n.sample.principal.ID
+	}
+}
+
+// note counts a call and returns what is to be recorded now: nothing, a count of 0, while the last
+// record is not old enough.
+func (s *strangers) note(c *Call, now time.Duration) tally {
+	sample := &Call{op: c.op, caller: &caller{
+		proof: Proof{Source: c.proof.Source, UserAgent: c.proof.UserAgent}, principal: c.principal,
+		request: c.request, drawn: c.drawn,
+	}}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.last.IsZero() && now.Sub(s.last) < strangerEvery {
-		return tally{}, false
+	s.addLocked(tally{count: 1, sample: sample})
+	if s.began && now-s.last < StrangersEvery {
+		return tally{}
 	}
-	n, s.n, s.last = s.n, tally{}, now
-	return n, true
+	return s.takeLocked(now)
 }
 
-const strangerEvery = 10 * time.Second
-
-// stranger counts a call that is refused as unauthenticated or rate_limited, and records it if the
-// last record is old enough.
-func (g *Gate) stranger(c *Call, refusal Code) {
-	g.stats.unauthenticated.Add(1)
-	one := tally{all: 1}
-	if refusal == RateLimited {
-		one.limited = 1
+// take returns what was counted and not recorded.
+func (s *strangers) take(now time.Duration) tally {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.n.count == 0 {
+		return tally{}
 	}
-	g.strangers.add(one)
-	if n, due := g.strangers.take(g.view.Now()); due {
-		g.recordStrangers(c, refusal, n)
-	}
+	return s.takeLocked(now)
 }
 
-// flushStrangers records the calls that were counted and not yet recorded.
-func (g *Gate) flushStrangers() {
-	g.strangers.mu.Lock()
-	n := g.strangers.n
-	g.strangers.n = tally{}
-	g.strangers.mu.Unlock()
-	if n.all == 0 {
-		return
-	}
-	id, err := NewID(g.view.Now(), g.random)
-	if err == nil {
-		g.recordStrangers(&Call{op: Unrecognized, caller: &caller{request: id}}, Unauthenticated, n)
+func (s *strangers) takeLocked(now time.Duration) tally {
+	n := s.n
+	s.n, s.began, s.last = tally{}, true, now
+	return n
+}
+
+// stranger counts a call that is refused as s refuses, and records it if the last record is old
+// enough.
+func (g *Gate) stranger(c *Call, s *strangers) {
+	g.recordStrangers(s, s.note(c, g.view.time.clock.Monotonic()))
+}
+
+// RecordStrangers records the calls that proved nobody, and those over their principal's rate, that
+// were counted and not recorded yet. Who serves a network calls it every StrangersEvery, so that a
+// process that is killed loses no older counts.
+func (g *Gate) RecordStrangers() {
+	for _, s := range []*strangers{&g.unproven, &g.limited} {
+		g.recordStrangers(s, s.take(g.view.time.clock.Monotonic()))
 	}
 }
 
 // recordStrangers joins the batch without waiting: who proved nobody has no claim to wait for. The
-// record's error and caller are those of the sample.
-func (g *Gate) recordStrangers(c *Call, refusal Code, n tally) {
-	sample := *c
-	sample.op = Unrecognized
-	req := &Request{Parameters: fmt.Sprintf("operation=%s;count=%d", c.op.Name, n.all)}
-	if n.limited > 0 {
-		req.Parameters += fmt.Sprintf(";limited=%d", n.limited)
+// record's operation and caller are those of the sample; calls of several principals over their
+// rates are nobody's.
+func (g *Gate) recordStrangers(s *strangers, n tally) {
+	if n.count == 0 {
+		return
 	}
-	e := g.failure(&sample, req, nil, &Error{Code: refusal})
-	if e != nil {
-		e.lost = func() { g.strangers.add(n) }
+	c := &Call{op: Unrecognized, caller: n.sample.caller}
+	if n.mixed {
+		c.caller = &caller{request: n.sample.request}
+	}
+	req := &Request{Parameters: fmt.Sprintf("operation=%s;count=%d", n.sample.op.Name, n.count)}
+	if e := g.failure(c, req, nil, &Error{Code: s.refusal}); e != nil {
+		e.lost = func() { s.add(n) }
 		g.seq.join(false, e)
 	}
 }

@@ -3,6 +3,7 @@ package gate_test
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -67,47 +68,90 @@ func behind(w *gatetest.World) {
 func TestStrangers(t *testing.T) {
 	w := gatetest.New(t)
 	knock(w, 5)
-	if err := w.Gate().Limit(w.Begin(gate.Encrypt)); !errors.Is(err, gate.RateLimited) {
-		t.Fatal(err)
-	}
 	behind(w)
 	if each, _ := counted(w); len(each) != 1 || each[0] != 1 {
 		t.Errorf("samples of %v calls, want the first alone", each)
 	}
-	w.Clock.Advance(10*time.Second - 1)
+	w.Clock.Advance(gate.StrangersEvery - 1)
 	knock(w, 1)
 	behind(w)
 	if each, _ := counted(w); len(each) != 1 {
 		t.Errorf("samples of %v calls before ten seconds are over", each)
 	}
+	w.Clock.Step(-time.Hour) // the wall clock does not matter
 	w.Clock.Advance(1)
 	knock(w, 1)
 	behind(w)
-	if each, sum := counted(w); len(each) != 2 || sum != 8 {
-		t.Errorf("samples of %v calls, want two of 8", each)
+	if each, sum := counted(w); len(each) != 2 || sum != 7 {
+		t.Errorf("samples of %v calls, want two of 7", each)
 	}
-	want := []string{"operation=encrypt;count=1", "operation=encrypt;count=7;limited=1"}
+	knock(w, 499)
+	w.Gate().RecordStrangers() // as a server does every ten seconds
+	w.Gate().RecordStrangers() // nothing is left
+	behind(w)
+	want := []string{"operation=encrypt;count=1", "operation=encrypt;count=6", "operation=encrypt;count=499"}
 	if got := samples(w); !slices.Equal(got, want) {
 		t.Errorf("samples %q, want %q", got, want)
 	}
 	knock(w, 3)
 	w.Reopen() // closing records what is left
-	if _, sum := counted(w); sum != 11 {
-		t.Errorf("%d calls in the samples, want 11", sum)
+	if _, sum := counted(w); sum != 509 {
+		t.Errorf("%d calls in the samples, want 509", sum)
 	}
 }
 
-// TestSampleOverRate: the record of a call over its principal's rate says so, and whose it was.
-func TestSampleOverRate(t *testing.T) {
+// TestSamplesAreNotMixed: calls that prove nobody and calls over a rate have counts and records of
+// their own. The record of the latter says whose they were, if they were all one principal's; no
+// other record names anybody.
+func TestSamplesAreNotMixed(t *testing.T) {
 	w := gatetest.New(t)
-	from := w.Position()
-	if err := w.Gate().Limit(w.Begin(gate.Encrypt)); !errors.Is(err, gate.RateLimited) {
-		t.Fatal(err)
+	clerk, token := w.Principal("clerk", false)
+	limit := func(proof gate.Proof, n int) {
+		t.Helper()
+		for range n {
+			c, err := w.Gate().Begin(background, gate.Encrypt, proof)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := w.Gate().Limit(c); !errors.Is(err, gate.RateLimited) {
+				t.Fatal(err)
+			}
+		}
 	}
+	admin := gate.Proof{Local: w.Admin, Source: netip.MustParseAddr("192.0.2.1")}
+	others := gate.Proof{Bearer: token, Source: netip.MustParseAddr("192.0.2.2")}
+	from := w.Position()
+	limit(admin, 1) // recorded at once, as the first stranger is
+	knock(w, 5)
+	limit(admin, 3)
+	w.Gate().RecordStrangers()
+	limit(admin, 2)
+	limit(others, 1)
+	w.Gate().RecordStrangers()
+	limit(others, 1)
+	w.Gate().RecordStrangers()
 	behind(w)
-	e := w.Records(from)[0]
-	if e.Operation != gate.Unrecognized.Number || e.Error != uint16(gate.RateLimited) || e.Outcome != journal.Denied || e.Principal != w.Admin {
-		t.Errorf("recorded as %+v", e)
+	var got []string
+	for _, e := range w.Records(from) {
+		if e.Operation != gate.Unrecognized.Number {
+			continue
+		}
+		who := map[gate.ID]string{w.Admin: "admin", clerk: "clerk", {}: "nobody"}[e.Principal]
+		got = append(got, fmt.Sprintf("%s %s %s %s %s", gate.Code(e.Error), who, e.Personal[journal.PrincipalName], e.Personal[journal.SourceAddress], e.Parameters))
+	}
+	want := []string{
+		"rate_limited admin administrator 192.0.2.1 operation=encrypt;count=1",
+		"unauthenticated nobody   operation=encrypt;count=1",
+		"unauthenticated nobody   operation=encrypt;count=4",
+		"rate_limited admin administrator 192.0.2.1 operation=encrypt;count=3",
+		"rate_limited nobody   operation=encrypt;count=3",
+		"rate_limited clerk clerk 192.0.2.2 operation=encrypt;count=1",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("samples\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	if c := w.Gate().Counters(); c.Unauthenticated != 5 || c.RateLimited != 8 {
+		t.Errorf("counted %+v", c)
 	}
 }
 
@@ -130,7 +174,7 @@ func TestStrangersWithoutStore(t *testing.T) {
 		t.Error("the sample was not refused")
 	}
 	faulty.FailReads(nil)
-	w.Clock.Advance(10 * time.Second)
+	w.Gate().RecordStrangers()
 	knock(w, 1)
 	behind(w)
 	if _, sum := counted(w); sum != 2 {
