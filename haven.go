@@ -64,7 +64,8 @@ type Config struct {
 	// Log receives what no answer may tell. nil: discarded.
 	Log *slog.Logger
 	// Failed is told that the storage failed under the journal: the process must stop, with exit
-	// code 74. nil: nobody is told, and every operation is refused from then on.
+	// code 74. It may be told more than once, by several goroutines. nil: nobody is told, and every
+	// operation is refused from then on.
 	Failed func(error)
 }
 

@@ -140,8 +140,9 @@ func (g *Gate) stage(ctx context.Context, c *Call, req *Request, fn Function) (*
 	a := Approved{call: c, targets: c.target[:0], now: g.view.Now().UnixNano(), view: g.view}
 	refuse := func(err error) (*entry, error) {
 		e := asError(err)
-		if e.Code == Unavailable || e.Code == NoSpace {
-			return nil, e // the record would meet the same store
+		if e.Code == Unavailable || e.Code == NoSpace { // the record would meet the same store
+			g.seq.refuse()
+			return nil, g.seq.broken(e)
 		}
 		refused := g.failure(c, req, a.targets, e)
 		if refused != nil && !fault.Mutant("refusal-not-checked-again") {

@@ -167,3 +167,38 @@ func TestStorageFailed(t *testing.T) {
 		t.Errorf("told of %v", err)
 	}
 }
+
+// TestReadThatFailed: a read that fails for good stops everything and says so, too. Calls that no
+// record can tell of because their reading failed are counted, and told of when the store is back.
+func TestReadThatFailed(t *testing.T) {
+	for _, failure := range []error{store.ErrFailed, store.ErrUnavailable} {
+		faulty := storetest.NewFaulty(memory.New(1))
+		told := make(chan error, 10)
+		w := gatetest.New(t, func(cfg *haven.Config) {
+			cfg.Store, cfg.Failed = faulty, func(err error) { told <- err }
+		})
+		_, unread := w.Principal("clerk", false)
+		from, refused := w.Position(), w.Gate().Counters().Refused
+		faulty.FailReads(fmt.Errorf("%w: EIO", failure))
+		for range 3 {
+			_, err := w.KeyManager().DescribeKey(background, "01890a5d-ac96-774b-bcce-b302099a8057")
+			if !errors.Is(err, gate.Unavailable) {
+				t.Errorf("answered %v", err)
+			}
+		}
+		if _, err := w.Gate().Begin(background, gate.Encrypt, gate.Proof{Bearer: unread}); !errors.Is(err, gate.Unavailable) {
+			t.Errorf("answered %v", err)
+		}
+		if n := w.Gate().Counters().Refused - refused; n != 4 {
+			t.Errorf("%d of 4 refusals were counted", n)
+		}
+		if stops := len(told) == 4 && errors.Is(<-told, store.ErrFailed); stops != (failure == store.ErrFailed) {
+			t.Errorf("%v: told %d times", failure, len(told))
+		}
+		faulty.FailReads(nil)
+		behind(w)
+		if r := w.Records(from); len(r) != 2 || r[0].Operation != gate.Unanswered.Number || r[0].Parameters != "count=4" {
+			t.Errorf("the journal goes on with %+v", r)
+		}
+	}
+}

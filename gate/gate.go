@@ -106,8 +106,9 @@ type Config struct {
 	Authorize func(*access.Request) access.Decision
 	// Log is for causes that no answer may tell; nil discards them.
 	Log *slog.Logger
-	// Failed is told that the storage failed: the process must stop with exit code 74. nil:
-	// nobody is; the gate refuses everything from then on either way.
+	// Failed is told that the storage failed: the process must stop with exit code 74. It may be
+	// told more than once, by several goroutines. nil: nobody is; the gate refuses everything from
+	// then on either way.
 	Failed func(error)
 }
 
@@ -203,14 +204,17 @@ func (g *Gate) Begin(ctx context.Context, op *Operation, proof Proof) (*Call, er
 		return c, err
 	}
 	if g.Stalled() {
-		g.stats.refused.Add(1)
+		g.seq.refuse()
 		c.unproven = true
-		return c, g.seq.stall.turnAway()
+		return c, turnedAway()
 	}
 	if err := g.authenticate(ctx, c); err != nil {
-		if errors.Is(err, Unauthenticated) {
+		switch {
+		case errors.Is(err, Unauthenticated):
 			g.stats.unauthenticated.Add(1)
 			g.stranger(c, &g.unproven)
+		case errors.Is(err, Unavailable):
+			g.seq.refuse()
 		}
 		c.unproven = true
 		return c, g.logged(c, err)
@@ -242,10 +246,11 @@ func (g *Gate) authenticate(ctx context.Context, c *Call) error {
 	resets, _ := g.view.recent.takenBack()
 	c.reading.begin(g.seq.applied.get().N, resets)
 	principal, err := g.auth.Authenticate(ctx, &c.reading, &c.proof)
-	if err == nil { // else the record names who began the call
-		c.principal = principal
+	if err != nil { // the record names who began the call
+		return g.seq.broken(err)
 	}
-	return err
+	c.principal = principal
+	return nil
 }
 
 // Item returns the call for one item of a batch call: it leaves its own record, under the same

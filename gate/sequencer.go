@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 
 	"github.com/haven-health/haven/internal/fault"
 	"github.com/haven-health/haven/journal"
@@ -54,6 +55,9 @@ type sequencer struct {
 	stats  *Stats
 	failed func(error) // the storage failed: the process must stop
 	stall  stall
+	// unrecorded are calls that no record tells of yet, because the store kept them from joining
+	// a batch.
+	unrecorded atomic.Uint64
 
 	mu     sync.Mutex
 	open   *batch
@@ -165,7 +169,7 @@ func (s *sequencer) sequence(b *batch) {
 		s.stall.begin()
 		n, err := 0, s.learn(ctx)
 		if err == nil {
-			s.unanswered += s.stall.turned.Swap(0)
+			s.unanswered += s.unrecorded.Swap(0)
 			n, err = s.commit(ctx, rest)
 		}
 		if err != nil {
@@ -318,7 +322,7 @@ func (s *sequencer) settle(ctx context.Context) error {
 	fresh, err := loadStops(ctx, s.view)
 	if err != nil {
 		s.pending = b
-		return err
+		return s.broken(err)
 	}
 	s.view.stops.replace(fresh)
 	s.view.forget(head.Epoch.N)
@@ -362,9 +366,17 @@ func (s *sequencer) conflicted(taken []*entry, c *store.Conflict) {
 	}
 }
 
+// broken tells of a storage that failed and returns the error to answer.
 func (s *sequencer) broken(err error) error {
-	if errors.Is(err, store.ErrFailed) && s.failed != nil {
-		s.failed(err)
+	e := asError(err)
+	if errors.Is(e.cause, store.ErrFailed) && s.failed != nil {
+		s.failed(e.cause)
 	}
-	return asError(err)
+	return e
+}
+
+// refuse counts a call that the store kept from leaving a record.
+func (s *sequencer) refuse() {
+	s.stats.refused.Add(1)
+	s.unrecorded.Add(1)
 }

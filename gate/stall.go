@@ -14,9 +14,8 @@ const MaxStoreWait = 30 * time.Second
 
 // stall knows since when the sequencer waits for the store.
 type stall struct {
-	clock  clock.Clock
-	since  atomic.Int64  // monotonic, and 1 more; 0: it does not wait
-	turned atomic.Uint64 // calls turned away that no record tells of yet
+	clock clock.Clock
+	since atomic.Int64 // monotonic, and 1 more; 0: it does not wait
 }
 
 func (s *stall) begin() { s.since.Store(int64(s.clock.Monotonic()) + 1) }
@@ -28,9 +27,8 @@ func (s *stall) lasts() bool {
 	return since != 0 && s.clock.Monotonic()-time.Duration(since-1) > MaxStoreWait
 }
 
-// turnAway counts a call that the store would not have recorded either and returns its answer.
-func (s *stall) turnAway() error {
-	s.turned.Add(1)
+// turnedAway is the answer to a call while the store hangs.
+func turnedAway() error {
 	return Errorf(Unavailable, "the store has not answered for over %d seconds; nothing was done: try again later", int(MaxStoreWait.Seconds()))
 }
 
