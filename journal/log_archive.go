@@ -170,26 +170,25 @@ func (l *Log) recycle(s *segment) error {
 	return nil
 }
 
-// listArchive reads the archive's names and removes copies that were never finished.
+// listArchive reads the archive's names and removes copies that were never finished. It leaves alone
+// what is not ours.
 func (l *Log) listArchive() error {
 	entries, err := l.cfg.FS.ReadDir(l.cfg.Archive)
 	if err != nil {
 		return fmt.Errorf("journal: archive: %w", err)
 	}
 	for _, e := range entries {
-		name := e.Name()
-		if strings.HasSuffix(name, ".tmp") {
-			if err := l.cfg.FS.Remove(l.cfg.Archive + "/" + name); err != nil {
-				return fmt.Errorf("journal: archive: %w", err)
-			}
-			continue
-		}
+		name, unfinished := strings.CutSuffix(e.Name(), ".tmp")
 		var a archivedSegment
 		if n, err := fmt.Sscanf(name, "%016x-%016x.seg", &a.number, &a.position); n != 2 || err != nil ||
-			l.archiveName(a) != l.cfg.Archive+"/"+name {
-			continue // not ours
+			l.archiveName(a) != l.cfg.Archive+"/"+name || e.IsDir() {
+			continue
 		}
-		l.archived = append(l.archived, a)
+		if !unfinished {
+			l.archived = append(l.archived, a)
+		} else if err := l.cfg.FS.Remove(l.archiveName(a) + ".tmp"); err != nil {
+			return fmt.Errorf("journal: archive: %w", err)
+		}
 	}
 	// What a killed process renamed last may not be durable yet, and its source is about to go.
 	return l.syncFolder(l.cfg.Archive)

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -435,4 +436,27 @@ func TestFailedSyncKillsTheLog(t *testing.T) {
 	b.sim.PowerCut(rand.New(rand.NewPCG(1, 1)))
 	b.must(b.open())
 	b.check()
+}
+
+// Of the archive's folder only what this log made is its own to remove.
+func TestArchiveKeepsWhatIsNotOurs(t *testing.T) {
+	b := newBook(t)
+	b.write(40)
+	b.background()
+	ours := "archive/00000000000000ff-00000000000000ff.seg.tmp"
+	for _, name := range []string{ours, "archive/notes.tmp", "archive/1-2.seg.tmp"} {
+		_, err := b.sim.Create(name)
+		b.must(err)
+	}
+	b.must(b.sim.MkdirAll("archive/copy.tmp"))
+	b.must(b.sim.MkdirAll("archive/0000000000000ff0-0000000000000ff0.seg.tmp"))
+	b.must(b.sim.MkdirAll("archive/0000000000000ff0-0000000000000ff0.seg"))
+	before := b.names("archive")
+	b.reopen()
+	b.write(3)
+	b.check()
+	want := slices.DeleteFunc(before, func(name string) bool { return name == ours })
+	if got := b.names("archive"); !slices.Equal(got, want) {
+		t.Errorf("the archive holds %q, want %q", got, want)
+	}
 }
