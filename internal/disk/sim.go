@@ -351,7 +351,7 @@ func (s *Sim) ReadDir(name string) ([]fs.DirEntry, error) {
 	var entries []fs.DirEntry
 	for path, n := range s.live {
 		if path != "." && parentOf(path) == name {
-			entries = append(entries, simEntry{name: path[strings.LastIndexByte(path, '/')+1:], dir: n.dir})
+			entries = append(entries, dirEntry{name: path[strings.LastIndexByte(path, '/')+1:], dir: n.dir})
 		}
 	}
 	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })

@@ -226,22 +226,22 @@ func (l *simLock) Close() error {
 	return nil
 }
 
-// simEntry implements [fs.DirEntry] and [fs.FileInfo] as far as a folder's listing needs.
-type simEntry struct {
+// dirEntry implements [fs.DirEntry] and [fs.FileInfo] as far as a folder's listing needs.
+type dirEntry struct {
 	name string
 	dir  bool
 }
 
-func (e simEntry) Name() string               { return e.name }
-func (e simEntry) IsDir() bool                { return e.dir }
-func (e simEntry) Info() (fs.FileInfo, error) { return e, nil }
-func (e simEntry) Size() int64                { return 0 }
-func (e simEntry) ModTime() time.Time         { return time.Time{} }
-func (e simEntry) Sys() any                   { return nil }
-func (e simEntry) Type() fs.FileMode          { return e.Mode().Type() }
+func (e dirEntry) Name() string               { return e.name }
+func (e dirEntry) IsDir() bool                { return e.dir }
+func (e dirEntry) Info() (fs.FileInfo, error) { return e, nil }
+func (e dirEntry) Size() int64                { return 0 }
+func (e dirEntry) ModTime() time.Time         { return time.Time{} }
+func (e dirEntry) Sys() any                   { return nil }
+func (e dirEntry) Type() fs.FileMode          { return e.Mode().Type() }
 
 // Mode implements [fs.FileInfo].
-func (e simEntry) Mode() fs.FileMode {
+func (e dirEntry) Mode() fs.FileMode {
 	if e.dir {
 		return fs.ModeDir | 0o700
 	}
