@@ -3,8 +3,12 @@ package haven
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/haven-health/haven/gate"
+	"github.com/haven-health/haven/internal/disk"
+	"github.com/haven-health/haven/keys"
+	"github.com/haven-health/haven/store"
 	"github.com/haven-health/haven/store/embedded"
 )
 
@@ -18,43 +22,79 @@ type FsckReport struct {
 
 // Fsck opens a store as [Open] does, checks all of it, and closes it: the storage's own structure,
 // the whole chain of records, every item against its MAC and its last record, the stops chain,
-// the set of access items, and how the keys hang together. It repairs what a crash left between a
-// commit and what follows it, as every start does, and changes nothing else. An error means that
-// it could not look; what it found is in the report.
+// the set of access items, and how the keys hang together. It leaves no record and writes nothing
+// but what a crash left between a commit and what follows it, as every start does.
+//
+// What is damaged is a finding, also where it keeps the store from being opened; then what can
+// still be read is checked. An error means that it could not look, or not to the end, as without
+// the right seal: what was found up to there comes with it.
 func Fsck(ctx context.Context, cfg Config, progress func(float64)) (FsckReport, error) {
+	report := FsckReport{Findings: []gate.Finding{}}
 	l, err := Load(ctx, cfg)
+	if report.damage("store", err) {
+		return report, report.inspect(ctx, cfg)
+	}
 	if err != nil {
-		return FsckReport{}, err
+		return report, err
 	}
 	if !l.Initialized() {
-		return FsckReport{}, errors.Join(ErrNotInitialized, l.Close())
+		return report, errors.Join(ErrNotInitialized, l.Close())
 	}
-	s, err := l.unlock(ctx, l.cfg.Seals)
+	return report, errors.Join(l.fsck(ctx, &report, progress), l.Close())
+}
+
+func (l *Locked) fsck(ctx context.Context, report *FsckReport, progress func(float64)) error {
+	if err := report.storage(l.store, func(e *embedded.Store) ([]embedded.Finding, error) { return e.Fsck(ctx) }); err != nil {
+		return err
+	}
+	roots, integrity, err := l.openKeys(ctx, l.cfg.Seals)
+	if report.damage("root key", err) {
+		return nil
+	}
 	if err != nil {
-		return FsckReport{}, errors.Join(err, l.Close())
+		return err
 	}
-	report, err := s.Check(ctx, progress)
-	s.discard()
-	return report, errors.Join(err, l.Close())
+	defer roots.destroy()
+	defer integrity.Destroy()
+	cfg, err := l.viewConfig(integrity, l.storeID, nil)
+	if err != nil {
+		return err
+	}
+	view, refused, err := gate.Examine(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	report.Findings = append(report.Findings, refused...)
+	if err := report.records(ctx, view, false, progress); err != nil {
+		return err
+	}
+	return report.keys(ctx, l.ring(view, roots, l.storeID))
+}
+
+// inspect looks at what is left of the storage of a store that could not be opened.
+func (r *FsckReport) inspect(ctx context.Context, cfg Config) error {
+	if cfg.Store != nil {
+		return nil
+	}
+	cfg = cfg.withDefaults()
+	folder, err := disk.Dir(cfg.DataDir)
+	if err != nil {
+		return fmt.Errorf("haven: data folder: %w", err)
+	}
+	found, err := embedded.Inspect(ctx, embedded.Config{FS: folder, Rand: cfg.Random})
+	r.add(found)
+	return err
 }
 
 // Check does what Fsck does on an open system; nothing may change it meanwhile.
 func (s *System) Check(ctx context.Context, progress func(float64)) (FsckReport, error) {
-	var storage []embedded.Finding
-	if e, ok := s.store.(*embedded.Store); ok {
-		var err error
-		if storage, err = e.Fsck(ctx); err != nil {
-			return FsckReport{}, err
-		}
+	report := FsckReport{Findings: []gate.Finding{}}
+	err := report.storage(s.store, func(e *embedded.Store) ([]embedded.Finding, error) { return e.Fsck(ctx) })
+	if err == nil {
+		err = report.records(ctx, s.view, false, progress)
 	}
-	report, err := s.check(ctx, storage, false, progress)
-	if err != nil {
-		return report, err
-	}
-	graph, err := s.ring.Check(ctx)
-	report.Findings = append(report.Findings, graph...)
-	if errors.Is(err, gate.Tampered) && len(report.Findings) > 0 {
-		err = nil // the damaged item stands among the findings; how the rest hangs together it hides
+	if err == nil {
+		err = report.keys(ctx, s.ring)
 	}
 	return report, err
 }
@@ -62,27 +102,54 @@ func (s *System) Check(ctx context.Context, progress func(float64)) (FsckReport,
 // Scrub looks at a system at work for what only looking finds: an item rolled back or deleted, a
 // record that rotted. Its findings raise the alarm that Alarms tells of.
 func (s *System) Scrub(ctx context.Context) (FsckReport, error) {
-	var storage []embedded.Finding
-	if e, ok := s.store.(*embedded.Store); ok {
-		var err error
-		if storage, err = e.Scrub(ctx); err != nil {
-			return FsckReport{}, err
-		}
+	report := FsckReport{Findings: []gate.Finding{}}
+	err := report.storage(s.store, func(e *embedded.Store) ([]embedded.Finding, error) { return e.Scrub(ctx) })
+	if err == nil {
+		err = report.records(ctx, s.view, true, nil)
 	}
-	report, err := s.check(ctx, storage, true, nil)
 	s.alarms.findings.Store(uint64(len(report.Findings)))
 	return report, err
 }
 
-func (s *System) check(ctx context.Context, storage []embedded.Finding, live bool, progress func(float64)) (FsckReport, error) {
-	report := FsckReport{Findings: []gate.Finding{}}
-	for _, f := range storage {
-		report.Findings = append(report.Findings, gate.Finding{Place: f.Place, What: f.What})
+// damage makes a finding of an error that tells of damage, and tells whether it is one.
+func (r *FsckReport) damage(place string, err error) bool {
+	f, damaged := gate.Found(place, err)
+	if damaged {
+		r.Findings = append(r.Findings, f)
 	}
-	c, err := s.view.Check(ctx, live, progress)
-	report.Frames, report.Records, report.Items = c.Frames, c.Records, c.Items
-	report.Findings = append(report.Findings, c.Findings...)
-	return report, err
+	return damaged
+}
+
+func (r *FsckReport) add(storage []embedded.Finding) {
+	for _, f := range storage {
+		r.Findings = append(r.Findings, gate.Finding{Place: f.Place, What: f.What})
+	}
+}
+
+// storage adds what the embedded store finds in itself; others have nothing to say.
+func (r *FsckReport) storage(s store.Store, look func(*embedded.Store) ([]embedded.Finding, error)) error {
+	e, ok := s.(*embedded.Store)
+	if !ok {
+		return nil
+	}
+	found, err := look(e)
+	r.add(found)
+	return err
+}
+
+// records compares items and records.
+func (r *FsckReport) records(ctx context.Context, view *gate.View, live bool, progress func(float64)) error {
+	c, err := view.Check(ctx, live, progress)
+	r.Frames, r.Records, r.Items = c.Frames, c.Records, c.Items
+	r.Findings = append(r.Findings, c.Findings...)
+	return err
+}
+
+// keys adds how the keys hang together.
+func (r *FsckReport) keys(ctx context.Context, ring *keys.Ring) error {
+	found, err := ring.Check(ctx)
+	r.Findings = append(r.Findings, found...)
+	return err
 }
 
 // Alarms is what an operator must look at.

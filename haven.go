@@ -170,22 +170,15 @@ func (s *System) Close() error {
 // assemble wires a system over an unlocked store.
 func assemble(ctx context.Context, l *Locked, roots *roots, integrity secret.Bytes, storeID gate.ID, auth gate.Authenticator) (*System, error) {
 	s := &System{cfg: l.cfg, store: l.store, owned: l.owned, storeID: storeID, roots: roots}
-	mac, err := crypt.NewMAC(integrity)
-	if err != nil {
-		return nil, fmt.Errorf("haven: integrity key: %w", err)
-	}
-	s.view, err = gate.NewView(ctx, gate.ViewConfig{
-		Store: l.store, Clock: l.cfg.Clock, StoreID: storeID, Tampered: s.alarms.tampered, ClockGap: l.cfg.ClockGap,
-		MAC: func(message []byte) [32]byte { return mac.Sum(message) },
-	})
+	cfg, err := l.viewConfig(integrity, storeID, s.alarms.tampered)
 	if err != nil {
 		return nil, err
 	}
+	if s.view, err = gate.NewView(ctx, cfg); err != nil {
+		return nil, err
+	}
 	roots.view = s.view
-	s.ring = keys.NewRing(keys.RingConfig{
-		View: s.view, Root: roots, StoreID: storeID, Random: l.cfg.Random, CacheKeys: l.cfg.CacheKeys,
-		Place: keys.Place{Region: l.cfg.Region, Account: l.cfg.Account},
-	})
+	s.ring = l.ring(s.view, roots, storeID)
 	if auth == nil {
 		directory := identity.New(s.view, l.cfg.Account)
 		if s.admin, err = localAdministrator(ctx, directory); err != nil {
@@ -203,6 +196,24 @@ func assemble(ctx context.Context, l *Locked, roots *roots, integrity secret.Byt
 	s.audit = audit.NewReader(audit.Config{Gate: s.gate, StoreID: storeID, Region: l.cfg.Region, Account: l.cfg.Account})
 	s.manager = keys.NewManager(s.gate, s.ring, l.cfg.Random, *l.cfg.Defaults)
 	return s, nil
+}
+
+func (l *Locked) viewConfig(integrity secret.Bytes, storeID gate.ID, tampered func(store.Ref)) (gate.ViewConfig, error) {
+	mac, err := crypt.NewMAC(integrity)
+	if err != nil {
+		return gate.ViewConfig{}, fmt.Errorf("haven: integrity key: %w", err)
+	}
+	return gate.ViewConfig{
+		Store: l.store, Clock: l.cfg.Clock, StoreID: storeID, Tampered: tampered, ClockGap: l.cfg.ClockGap,
+		MAC: func(message []byte) [32]byte { return mac.Sum(message) },
+	}, nil
+}
+
+func (l *Locked) ring(view *gate.View, roots *roots, storeID gate.ID) *keys.Ring {
+	return keys.NewRing(keys.RingConfig{
+		View: view, Root: roots, StoreID: storeID, Random: l.cfg.Random, CacheKeys: l.cfg.CacheKeys,
+		Place: keys.Place{Region: l.cfg.Region, Account: l.cfg.Account},
+	})
 }
 
 func localAdministrator(ctx context.Context, d *identity.Directory) (gate.ID, error) {

@@ -104,7 +104,10 @@ func (l *Locked) read(ctx context.Context) error {
 		return nil
 	}
 	var body storeBody
-	if err := json.Unmarshal(items[0].Body, &body); err != nil || body.Format != 1 {
+	if err := json.Unmarshal(items[0].Body, &body); err != nil {
+		return gate.Errorf(gate.Tampered, "the item that says which store it is cannot be read; keep the folder as it is and restore a backup")
+	}
+	if body.Format != 1 {
 		return fmt.Errorf("haven: the store is of a format that this release does not know; use the release that wrote it")
 	}
 	l.exists, l.storeID, l.integrity = true, body.ID, items[1].Body
@@ -118,7 +121,7 @@ func (l *Locked) read(ctx context.Context) error {
 	for _, item := range page.Items {
 		slot, err := seal.DecodeSlot(item.Body)
 		if err != nil {
-			return fmt.Errorf("haven: seal %q: %w", item.ID, err)
+			return fmt.Errorf("haven: seal %q: %w: %w", item.ID, gate.Tampered, err)
 		}
 		if slot.Name == slotPrevious {
 			l.previous = &slot
@@ -166,19 +169,9 @@ func (l *Locked) Unlock(ctx context.Context, seals map[string]seal.Seal, before 
 
 // unlock opens the store and records nothing yet.
 func (l *Locked) unlock(ctx context.Context, seals map[string]seal.Seal) (*System, error) {
-	root, err := l.openRoot(ctx, seals)
+	roots, integrity, err := l.openKeys(ctx, seals)
 	if err != nil {
 		return nil, err
-	}
-	roots, err := l.openRoots(ctx, root)
-	if err != nil {
-		root.Destroy()
-		return nil, err
-	}
-	integrity, err := roots.Unwrap(integrityBinding(l.storeID), l.integrity)
-	if err != nil {
-		roots.destroy()
-		return nil, gate.Errorf(gate.Tampered, "the root key does not open the integrity key: the store was mixed from two; restore it from one backup")
 	}
 	defer integrity.Destroy()
 	s, err := assemble(ctx, l, roots, integrity, l.storeID, nil)
@@ -192,6 +185,25 @@ func (l *Locked) unlock(ctx context.Context, seals map[string]seal.Seal) (*Syste
 		return nil, err
 	}
 	return s, nil
+}
+
+// openKeys opens the root keys and the integrity key, which the caller destroys.
+func (l *Locked) openKeys(ctx context.Context, seals map[string]seal.Seal) (*roots, secret.Bytes, error) {
+	root, err := l.openRoot(ctx, seals)
+	if err != nil {
+		return nil, secret.Bytes{}, err
+	}
+	roots, err := l.openRoots(ctx, root)
+	if err != nil {
+		root.Destroy()
+		return nil, secret.Bytes{}, err
+	}
+	integrity, err := roots.Unwrap(integrityBinding(l.storeID), l.integrity)
+	if err != nil {
+		roots.destroy()
+		return nil, secret.Bytes{}, gate.Errorf(gate.Tampered, "the root key does not open the integrity key: it was altered, or the store was mixed from two; restore it from one backup")
+	}
+	return roots, integrity, nil
 }
 
 // discard gives up a system without touching its store.

@@ -2,8 +2,10 @@ package gate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/maphash"
+	"iter"
 
 	"github.com/haven-health/haven/journal"
 	"github.com/haven-health/haven/store"
@@ -17,6 +19,35 @@ type Finding struct {
 
 // String returns the finding as one line.
 func (f Finding) String() string { return f.Place + ": " + f.What }
+
+// Found makes a finding of an error that says that what is stored is not what Haven wrote; ok is
+// false for any other error. The finding tells the cause, which no answer to a caller does.
+func Found(place string, err error) (f Finding, ok bool) {
+	if !damaged(err) {
+		return Finding{}, false
+	}
+	var e *Error
+	if errors.As(err, &e) && e.cause != nil {
+		err = e.cause
+	}
+	return Finding{place, err.Error()}, true
+}
+
+func damaged(err error) bool { return errors.Is(err, Tampered) || errors.Is(err, store.ErrCorrupt) }
+
+// Examine is [NewView] for a check of a store that may be damaged: what NewView refuses it returns
+// as a finding, with a view that is good for checking alone.
+func Examine(ctx context.Context, cfg ViewConfig) (*View, []Finding, error) {
+	v, err := NewView(ctx, cfg)
+	if err == nil {
+		return v, nil, nil
+	}
+	f, ok := Found("guard", err)
+	if !ok {
+		return nil, nil, err
+	}
+	return &View{store: cfg.Store, mac: cfg.MAC, storeID: cfg.StoreID, recent: newRecent(0)}, []Finding{f}, nil
+}
 
 // Check is what a check of the whole store looked at and found.
 type Check struct {
@@ -37,6 +68,10 @@ const partChanges = 500_000
 // false nothing may change meanwhile; when it is true, as for a scrub, what is newer than the
 // check's beginning is taken by its MAC alone. progress, if not nil, is called now and then with
 // how much of the work is done, 0 to 1.
+//
+// What cannot be read is a finding, and the check goes on with what can: where the journal breaks
+// off, items are compared with the records before that. An error means that it could not finish,
+// and comes with what was found.
 func (v *View) Check(ctx context.Context, live bool, progress func(float64)) (Check, error) {
 	head, err := v.store.Head(ctx)
 	if err != nil {
@@ -44,7 +79,7 @@ func (v *View) Check(ctx context.Context, live bool, progress func(float64)) (Ch
 	}
 	c := &checker{view: v, seed: maphash.MakeSeed(), parts: 1, live: live, head: head, progress: progress}
 	if err := c.walk(ctx, 0); err != nil { // the journal itself, and how much is to be remembered
-		return Check{}, err
+		return c.found, err
 	}
 	c.parts = 1 + c.changes/partChanges
 	for c.part = 0; c.part < c.parts; c.part++ {
@@ -66,10 +101,13 @@ func (v *View) Check(ctx context.Context, live bool, progress func(float64)) (Ch
 		}
 		return c.found, err
 	}
-	if c.guard.access != c.access {
+	if c.broken {
+		return c.found, nil
+	}
+	if !c.unread && c.guard.access != c.access {
 		c.find("access items", "are not the set that the journal's last frame guards")
 	}
-	if c.guard.stops != v.stops.position() {
+	if v.stops != nil && c.guard.stops != v.stops.position() {
 		c.find("stops", "the chain is not the one that the journal's last frame guards")
 	}
 	return c.found, nil
@@ -90,6 +128,9 @@ type checker struct {
 	guard   guarded
 	access  setHash
 	found   Check
+
+	broken bool // the journal cannot be read to its end
+	unread bool // some items cannot be read
 }
 
 // lastChange is what the newest record that changed an item says of it.
@@ -116,16 +157,29 @@ func (c *checker) mine(ref store.Ref) bool {
 	return c.parts == 1 || maphash.Comparable(c.seed, ref)%c.parts == c.part
 }
 
-// missing finds the items that records tell of and that are not there. One that was deleted since
-// the check began has a record by now.
+// missing finds the items that records tell of and that are not there: each is asked for by its
+// name, for a list may have broken off before it. One that was deleted since the check began has
+// a record by now.
 func (c *checker) missing(ctx context.Context) error {
 	gone := map[store.Ref]uint64{}
 	for ref, change := range c.last {
-		if !change.seen && !change.deleted {
+		if change.seen || change.deleted {
+			continue
+		}
+		items, _, err := c.view.store.Get(ctx, ref)
+		switch {
+		case errors.Is(err, store.ErrCorrupt):
+			c.unread = true
+			c.find(ref.String(), "cannot be read: %v", err)
+		case err != nil:
+			return asError(err)
+		case items[0].Revision > 0:
+			c.item(&items[0])
+		default:
 			gone[ref] = change.revision
 		}
 	}
-	if len(gone) == 0 {
+	if len(gone) == 0 || c.broken { // then a later record may tell of the deletion
 		return nil
 	}
 	if err := c.walk(ctx, c.head.Position); err != nil {
@@ -145,15 +199,17 @@ func (c *checker) walk(ctx context.Context, from uint64) error {
 	whole := c.last == nil
 	var at store.Head
 	for raw, err := range c.view.store.Records(ctx, from) {
+		if errors.Is(err, store.ErrCorrupt) {
+			c.breaks(whole, fmt.Sprintf("record %d", at.Position), err)
+			return nil
+		}
 		if err != nil {
 			return asError(err)
 		}
 		place := fmt.Sprintf("frame at record %d", raw.Position)
 		f, err := journal.DecodeFrame(raw.Data)
 		if err != nil {
-			if whole {
-				c.find(place, "%v", err)
-			}
+			c.breaks(whole, place, err)
 			return nil
 		}
 		if whole && f.Position < c.head.Position {
@@ -169,9 +225,18 @@ func (c *checker) walk(ctx context.Context, from uint64) error {
 		}
 	}
 	if whole && at.Position < c.head.Position {
+		c.broken = true
 		c.find("journal", "ends at record %d and the head says %d", at.Position, c.head.Position)
 	}
 	return nil
+}
+
+// breaks notes where the journal can no longer be read.
+func (c *checker) breaks(whole bool, place string, err error) {
+	c.broken = true
+	if whole {
+		c.find(place, "the journal cannot be read from here on: %v", err)
+	}
 }
 
 // frame checks a frame's place in the chain and its guard.
@@ -201,6 +266,7 @@ func (c *checker) records(f *journal.Frame) {
 		}
 		if c.last == nil {
 			if err != nil {
+				c.broken = true
 				c.find(fmt.Sprintf("record %d", n), "%v", err)
 				return
 			}
@@ -235,28 +301,66 @@ func (c *checker) change(n uint64, change *journal.ItemChange) {
 // items compares every item with the newest record that changed it.
 func (c *checker) items(ctx context.Context) error {
 	for _, kind := range store.Kinds() {
+		for item, err := range c.view.every(ctx, kind) {
+			if errors.Is(err, store.ErrCorrupt) {
+				c.unread = true
+				c.find(kind.String()+" items", "not all of them can be listed: %v", err)
+			} else if err != nil {
+				return asError(err)
+			} else {
+				c.item(item)
+			}
+		}
+	}
+	return nil
+}
+
+// every yields the items of a kind, unchecked, and ends after an error.
+func (v *View) every(ctx context.Context, kind store.Kind) iter.Seq2[*store.Item, error] {
+	return func(yield func(*store.Item, error) bool) {
 		q := store.Query{Kind: kind, Limit: store.MaxPage}
 		for more := true; more; {
-			page, err := c.view.store.List(ctx, q)
+			page, err := v.store.List(ctx, q)
 			if err != nil {
-				return asError(err)
+				yield(nil, err)
+				return
 			}
 			for i := range page.Items {
-				c.item(&page.Items[i])
+				if !yield(&page.Items[i], nil) {
+					return
+				}
 				q.After = page.Items[i].ID
 			}
 			more = page.More
 		}
 	}
-	return nil
+}
+
+// Sound yields the items of a kind that are as Haven wrote them, and passes over the others, which
+// [View.Check] finds. It ends after an error.
+func (v *View) Sound(ctx context.Context, kind store.Kind) iter.Seq2[*store.Item, error] {
+	return func(yield func(*store.Item, error) bool) {
+		for item, err := range v.every(ctx, kind) {
+			if err != nil {
+				yield(nil, asError(err))
+				return
+			}
+			if v.itemMAC(item) == item.MAC && !yield(item, nil) {
+				return
+			}
+		}
+	}
 }
 
 func (c *checker) item(item *store.Item) {
 	if !c.mine(item.Ref) {
 		return
 	}
-	c.found.Items++
 	last, known := c.last[item.Ref]
+	if last.seen {
+		return
+	}
+	c.found.Items++
 	if known {
 		last.seen = true
 		c.last[item.Ref] = last
@@ -268,9 +372,10 @@ func (c *checker) item(item *store.Item) {
 	if decides(item.Kind) {
 		c.access.add(&item.MAC, c.view.mac)
 	}
-	newer := c.live && item.Epoch.Incarnation == c.head.Epoch.Incarnation && item.Epoch.N >= c.head.Epoch.N
+	// What the journal does not tell to the end of may have been written since.
+	newer := c.broken || c.live && item.Epoch.Incarnation == c.head.Epoch.Incarnation && item.Epoch.N >= c.head.Epoch.N
 	switch {
-	case newer && (!known || item.Revision > last.revision):
+	case newer && (!known || last.deleted || item.Revision > last.revision):
 	case !known || last.deleted:
 		c.find(item.Ref.String(), "is there and no record tells of it: it was brought back or inserted")
 	case last.revision != item.Revision || [16]byte(item.MAC[:16]) != last.mac:

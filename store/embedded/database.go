@@ -164,7 +164,7 @@ func (d *database) meaning(err error) error {
 	switch code {
 	case sqlite3.FULL:
 		return fmt.Errorf("%w: %w", store.ErrNoSpace, err)
-	case sqlite3.CORRUPT, sqlite3.NOTADB:
+	case sqlite3.CORRUPT, sqlite3.NOTADB, sqlite3.ERROR: // every statement is ours: an error is the file's
 		return fmt.Errorf("%w: %w", store.ErrCorrupt, err)
 	case sqlite3.IOERR, sqlite3.CANTOPEN, sqlite3.READONLY, sqlite3.NOMEM:
 		return fmt.Errorf("%w: %w", store.ErrFailed, err)

@@ -24,25 +24,73 @@ func (f Finding) String() string { return f.Place + ": " + f.What }
 // Fsck checks all that the store can check without the MACs of its items: SQLite's own structure,
 // the whole chain of records from the first, the outbox against the journal, and the journal
 // against the head. The database answers nobody else while SQLite checks itself, some seconds for
-// a gigabyte. An error means that it could not finish.
+// a gigabyte. What is damaged is a finding, and what can still be read is checked all the same; an
+// error means that it could not finish, and comes with what was found.
 func (s *Store) Fsck(ctx context.Context) ([]Finding, error) {
-	var found []Finding
-	err := s.ask(ctx, func(d *database) error {
-		return d.rows(`PRAGMA integrity_check(100)`, func(row *sqlite3.Stmt) error {
-			if text := row.ColumnText(0); text != "ok" {
-				found = append(found, Finding{"database", text})
-			}
-			return nil
-		})
-	})
-	if errors.Is(err, store.ErrCorrupt) {
-		found, err = append(found, Finding{"database", err.Error()}), nil
+	if err := s.unavailable(ctx); err != nil {
+		return nil, err
 	}
+	found, err := s.db.structure()
 	if err != nil {
-		return found, err
+		return found, s.check(err)
 	}
 	more, err := s.Scrub(ctx)
 	return append(found, more...), err
+}
+
+// Inspect checks what can be read of a store that [Open] refuses, as Fsck does. Why it is refused
+// is not among the findings: Open tells it. Of one that Open takes it finds what Fsck does.
+func Inspect(ctx context.Context, cfg Config) ([]Finding, error) {
+	if err := cfg.defaults(); err != nil {
+		return nil, err
+	}
+	lock, err := cfg.FS.Lock(lockName)
+	if err != nil {
+		return nil, fmt.Errorf("embedded: inspect: %w", storeError(err))
+	}
+	s := &Store{cfg: cfg, lock: lock}
+	var found []Finding
+	if err = s.start(); err == nil {
+		found, err = s.Fsck(ctx)
+	} else if errors.Is(err, store.ErrCorrupt) {
+		found, err = s.remains(ctx)
+	}
+	return found, errors.Join(err, s.Close())
+}
+
+// remains checks as much as a refused start had opened.
+func (s *Store) remains(ctx context.Context) (found []Finding, err error) {
+	if s.db != nil {
+		if found, err = s.db.structure(); err != nil {
+			return found, err
+		}
+	}
+	if s.log != nil {
+		_, err = s.log.Verify(ctx)
+		err = damage(&found, "journal", err)
+	}
+	return found, err
+}
+
+// damage makes a finding of an error that tells of damage, and returns any other.
+func damage(found *[]Finding, place string, err error) error {
+	if err = storeError(err); errors.Is(err, store.ErrCorrupt) || errors.Is(err, journal.ErrVersion) {
+		*found, err = append(*found, Finding{place, err.Error()}), nil
+	}
+	return err
+}
+
+// structure is what SQLite finds when it checks itself.
+func (d *database) structure() (found []Finding, err error) {
+	d.Lock()
+	defer d.Unlock()
+	err = d.rows(`PRAGMA integrity_check(100)`, func(row *sqlite3.Stmt) error {
+		if text := row.ColumnText(0); text != "ok" {
+			found = append(found, Finding{"database", text})
+		}
+		return nil
+	})
+	return found, damage(&found, "database", d.meaning(err))
 }
 
 // Scrub checks what [Store.Fsck] does except SQLite's structure, in the background of a running
@@ -51,20 +99,20 @@ func (s *Store) Scrub(ctx context.Context) ([]Finding, error) {
 	if err := s.unavailable(ctx); err != nil {
 		return nil, err
 	}
+	var found []Finding
 	verified, err := s.log.Verify(ctx)
-	if errors.Is(err, journal.ErrMalformed) || errors.Is(err, journal.ErrVersion) {
-		return []Finding{{"journal", err.Error()}}, nil
+	if err := damage(&found, "journal", err); err != nil {
+		return found, s.check(err)
 	}
-	if err != nil {
-		return nil, s.check(err)
+	if len(found) > 0 {
+		return found, nil // there is nothing to compare with
 	}
-	found, err := s.compareOutbox(ctx)
-	if err != nil {
-		return found, err
+	if err := damage(&found, "outbox", s.compareOutbox(ctx, &found)); err != nil {
+		return found, s.check(err)
 	}
 	head, err := s.db.head()
-	if err != nil {
-		return found, s.check(s.db.meaning(err))
+	if err := damage(&found, "head", s.db.meaning(err)); err != nil || head == (store.Head{}) {
+		return found, s.check(err)
 	}
 	// A commit that came between moved the head; it is compared when nothing did.
 	if now, _ := s.where(); now.Position == verified.End.Position {
@@ -76,25 +124,24 @@ func (s *Store) Scrub(ctx context.Context) ([]Finding, error) {
 }
 
 // compareOutbox finds frames in the outbox that are not those in the segments.
-func (s *Store) compareOutbox(ctx context.Context) ([]Finding, error) {
+func (s *Store) compareOutbox(ctx context.Context, found *[]Finding) error {
 	owed, err := s.db.outboxRows()
 	if err != nil {
-		return nil, s.check(s.db.meaning(err))
+		return s.db.meaning(err)
 	}
-	var found []Finding
 	for _, row := range owed {
 		frame, err := s.db.outboxFrame(row.position)
 		if err != nil {
-			return found, s.check(err)
+			return err
 		}
 		for data, err := range s.log.Records(ctx, row.position, row.position+1) {
 			if err != nil {
-				return found, s.check(storeError(err))
+				return err
 			}
 			if frame != nil && !bytes.Equal(frame, data) {
-				found = append(found, Finding{"outbox", fmt.Sprintf("the frame of record %d differs from the journal's", row.position)})
+				*found = append(*found, Finding{"outbox", fmt.Sprintf("the frame of record %d differs from the journal's", row.position)})
 			}
 		}
 	}
-	return found, nil
+	return nil
 }
