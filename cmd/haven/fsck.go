@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 
 	"github.com/haven-health/haven"
-	"github.com/haven-health/haven/seal"
 )
 
 func (a *app) fsck() *cobra.Command {
@@ -15,9 +17,11 @@ func (a *app) fsck() *cobra.Command {
 		Use: "fsck", Short: "Check all of a store", GroupID: groupOperate,
 		Long: `Check all of a store: the storage's own structure, the whole chain of records, every item against
 its MAC and its last record, and how the keys hang together. It works on the data folder: stop the
-server first. It repairs nothing beyond what every start does.
+server first. It leaves no record and repairs nothing beyond what every start does; a store that was
+stopped in good order it leaves as it is, byte for byte. Where the store cannot be opened it says why,
+and what else is damaged as far as it can be read.
 
-Exit code 0: nothing was found; 1: something was, or it could not look.
+Exit code 0: nothing was found; 1: something was, or it could not look, or not to the end.
 
 ` + sealHelp + `
 
@@ -26,20 +30,43 @@ what; empty when the store is whole).`,
 		Example: `  haven fsck --data /var/lib/haven`,
 		Args:    exactly(),
 		RunE: func(c *cobra.Command, _ []string) error {
-			return a.unlocked(c.Context(), &given, func(system *haven.System, _ *opener, _ map[string]seal.Seal) error {
-				report, err := system.Check(c.Context(), a.fraction("checking"))
-				if err != nil {
-					return err
-				}
-				return a.checked(report)
-			})
+			report, err := a.check(c.Context(), &given)
+			return a.checked(report, err)
 		},
 	}
 	given.add(c, "an attached seal")
 	return c
 }
 
-func (a *app) checked(report haven.FsckReport) error {
+func (a *app) check(ctx context.Context, given *sealFlags) (haven.FsckReport, error) {
+	nothing := haven.FsckReport{}
+	folder, err := a.folder()
+	if err != nil {
+		return nothing, err
+	}
+	if _, err := os.Stat(folder); err != nil { // looking must not make one
+		return nothing, err
+	}
+	specs, err := given.specs()
+	if err != nil {
+		return nothing, err
+	}
+	withKeyFile(specs, folder)
+	open := &opener{app: a, folder: folder}
+	defer open.close()
+	seals, err := open.all(ctx, specs)
+	if err != nil {
+		return nothing, err
+	}
+	return haven.Fsck(ctx, haven.Config{DataDir: folder, Seals: seals}, a.fraction("checking"))
+}
+
+// checked prints what was found, also when err says that the check did not come to its end.
+func (a *app) checked(report haven.FsckReport, err error) error {
+	n := len(report.Findings)
+	if err != nil && n == 0 {
+		return err
+	}
 	var t table
 	t.add("frames", fmt.Sprint(report.Frames))
 	t.add("records", fmt.Sprint(report.Records))
@@ -47,13 +74,16 @@ func (a *app) checked(report haven.FsckReport) error {
 	for _, f := range report.Findings {
 		t.add("FOUND", f.Place+": "+f.What)
 	}
-	if len(report.Findings) == 0 {
+	if n == 0 {
 		t.add("found", "nothing: the store is whole")
 	}
-	if err := a.answer(report, &t); err != nil {
-		return err
+	if failed := a.answer(report, &t); failed != nil {
+		return errors.Join(err, failed)
 	}
-	if n := len(report.Findings); n > 0 {
+	if err != nil {
+		return fmt.Errorf("what is above was found (%d); then the check could not go on: %w", n, err)
+	}
+	if n > 0 {
 		return fmt.Errorf("the store is not as Haven wrote it (%d findings above): keep a copy of it as it is, then restore a backup", n)
 	}
 	return nil
