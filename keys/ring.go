@@ -197,6 +197,8 @@ func (r *Ring) Resolve(ctx context.Context, reading *gate.Reading, op *gate.Oper
 		}
 		if parsed.version != 0 {
 			number, named = parsed.version, true
+		} else if id != ref.Key {
+			number = 0 // the ciphertext's number is of its own key: the operation compares the two
 		}
 	}
 	key, err := r.key(ctx, reading, id)

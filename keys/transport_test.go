@@ -190,3 +190,28 @@ func TestReEncryptNeedsBoth(t *testing.T) {
 	_, err = f.km.ReEncrypt(background, ask)
 	f.refused(err, gate.IncorrectKey)
 }
+
+// TestAnotherKeyWithFewerVersions: a ciphertext's version is of its own key, not of another that is
+// named, which may have none of that number.
+func TestAnotherKeyWithFewerVersions(t *testing.T) {
+	f := newFinder(t)
+	key, other, to := f.of(dataKey), f.of(dataKey), f.of(receiver)
+	f.rotate(key)
+	f.rotate(key)
+	f.rotate(to)
+	encrypted, err := f.km.Encrypt(background, keys.EncryptRequest{Key: key, Plaintext: message})
+	f.ok(err)
+	sealed, err := f.km.HPKESeal(background, keys.SealRequest{Key: to, Plaintext: message})
+	f.ok(err)
+	_, err = f.km.Decrypt(background, keys.DecryptRequest{Key: other, Ciphertext: encrypted.Ciphertext})
+	f.refused(err, gate.IncorrectKey)
+	_, err = f.km.ReEncrypt(background, keys.ReEncryptRequest{SourceKey: other, Ciphertext: encrypted.Ciphertext, Key: key})
+	f.refused(err, gate.IncorrectKey)
+	_, err = f.km.HPKEOpen(background, keys.OpenRequest{Key: f.of(receiver), Ciphertext: sealed.Ciphertext})
+	f.refused(err, gate.IncorrectKey)
+	opened, err := f.km.Decrypt(background, keys.DecryptRequest{Key: key, Ciphertext: encrypted.Ciphertext})
+	f.ok(err)
+	if opened.Version != 3 {
+		t.Errorf("version %d", opened.Version)
+	}
+}
