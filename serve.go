@@ -166,7 +166,7 @@ func (s *Server) unseal(ctx context.Context, passphrase []byte) error {
 		}
 	}
 	if len(seals) == 0 {
-		return errors.New("haven: no slot of this store takes a passphrase; start it with a seal that it has (haven seal status)")
+		return fmt.Errorf("%w: restart the server with a seal that opens it: %s", server.ErrUnsealImpossible, s.locked.slotNames())
 	}
 	system, err := s.locked.Unlock(ctx, seals, Attempts(s.http.UnsealAttempts()))
 	switch {
@@ -196,6 +196,16 @@ func (s *Server) System() (system *System, unlocked bool) {
 
 // Locked says why the server started locked, for those who started it; nil when it did not.
 func (s *Server) Locked() error { return s.sealedBy }
+
+// Slots returns what may unlock the store, as [Locked.Slots] does; nil once the server is closed.
+func (s *Server) Slots() []seal.Slot {
+	s.unlocking.Lock()
+	defer s.unlocking.Unlock()
+	if s.locked == nil {
+		return nil
+	}
+	return s.locked.Slots()
+}
 
 // Endpoint is the URL clients use, with the port that was picked.
 func (s *Server) Endpoint() string { return s.http.Endpoint() }

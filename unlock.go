@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 
 	"github.com/go-json-experiment/json"
@@ -227,16 +228,18 @@ func (l *Locked) openRoot(ctx context.Context, seals map[string]seal.Seal) (*sea
 		failed = append(failed, fmt.Errorf("seal %s: %w", slot.Name, err))
 	}
 	if len(failed) == 0 {
-		failed = append(failed, fmt.Errorf("no seal was given for any of the store's slots %v", l.slotNames()))
+		failed = append(failed, fmt.Errorf("no seal was given for any of the store's slots: %s", l.slotNames()))
 	}
 	return nil, fmt.Errorf("haven: %w: %w", gate.Locked, errors.Join(failed...))
 }
 
-func (l *Locked) slotNames() (names []string) {
+// slotNames lists the slots for people: each its name and kind of seal.
+func (l *Locked) slotNames() string {
+	var names []string
 	for _, s := range l.slots {
-		names = append(names, s.Name)
+		names = append(names, fmt.Sprintf("%s (%s)", s.Name, s.Kind))
 	}
-	return names
+	return strings.Join(names, ", ")
 }
 
 // under is a root key as the seal of the one before it.

@@ -59,8 +59,8 @@ type Config struct {
 	Readiness func() []string
 
 	// Unseal unlocks the store with a passphrase. It must not keep the slice, which is wiped
-	// when it returns. An error matching [ErrUnsealRefused] says the passphrase is wrong; any
-	// other is a failure and is logged. On success the caller's function has called
+	// when it returns. An error matching [ErrUnsealRefused] says the passphrase is wrong, one
+	// matching [ErrUnsealImpossible] that none is right; any other is a failure and is logged. On success the caller's function has called
 	// [Server.SetHandler]. Optional: nil serves no unseal socket.
 	Unseal func(ctx context.Context, passphrase []byte) error
 

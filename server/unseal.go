@@ -23,6 +23,10 @@ import (
 // matches it.
 var ErrUnsealRefused = errors.New("the passphrase opens no seal")
 
+// ErrUnsealImpossible says that no passphrase could open the store. Config.Unseal returns an error
+// that matches it, whose text is answered: what to do instead.
+var ErrUnsealImpossible = errors.New("no seal of this store takes a passphrase")
+
 const (
 	// UnsealSocket is the socket's name in the data folder.
 	UnsealSocket = "unseal.sock"
@@ -147,6 +151,9 @@ func (u *unsealSocket) try(w http.ResponseWriter, r *http.Request, passphrase []
 		u.count(UnsealAttempts{Refused: 1})
 		u.server.cfg.Log.Warn("an attempt to unseal was refused")
 		writeProblem(w, http.StatusForbidden, codeAccessDenied, ErrUnsealRefused.Error())
+	case errors.Is(err, ErrUnsealImpossible):
+		u.server.cfg.Log.Warn("an attempt to unseal that could not succeed", slog.Any("error", err))
+		writeProblem(w, http.StatusConflict, codeInvalidState, err.Error())
 	default:
 		u.server.cfg.Log.Error("unsealing failed", slog.Any("error", err))
 		writeProblem(w, http.StatusInternalServerError, codeInternal, "unsealing failed; the server's log has the reason")

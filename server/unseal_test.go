@@ -3,6 +3,7 @@ package server_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -30,6 +31,8 @@ func sealed(t *testing.T, passphrase string) (f *fixture, seen *atomic.Pointer[[
 				return nil
 			case "broken":
 				return errors.New("the disk failed")
+			case "none":
+				return fmt.Errorf("%w: use the key file", server.ErrUnsealImpossible)
 			}
 			return server.ErrUnsealRefused
 		}
@@ -58,6 +61,9 @@ func TestUnseal(t *testing.T) {
 	if status, body := f.unseal(t, `{"passphrase":"broken"}`); status != 500 || strings.Contains(body, "disk") {
 		t.Errorf("broken: %d %s", status, body)
 	}
+	if status, body := f.unseal(t, `{"passphrase":"none"}`); status != 409 || !strings.Contains(body, "invalid_state") || !strings.Contains(body, "use the key file") {
+		t.Errorf("none: %d %s", status, body)
+	}
 	if status, body := f.unseal(t, `{"passphrase":"correct \"horse\" \u00fc"}`); status != 200 || body != `{"unsealed":true}` {
 		t.Errorf("right: %d %s", status, body)
 	}
@@ -67,7 +73,7 @@ func TestUnseal(t *testing.T) {
 	if status, _ := f.unseal(t, `{"passphrase":"wrong horse"}`); status != 409 {
 		t.Errorf("again: %d", status)
 	}
-	if got, want := f.UnsealAttempts(), (server.UnsealAttempts{Tried: 3, Refused: 1}); got != want {
+	if got, want := f.UnsealAttempts(), (server.UnsealAttempts{Tried: 4, Refused: 1}); got != want {
 		t.Errorf("attempts %+v, want %+v", got, want)
 	}
 	if err := f.stop(); err != nil {

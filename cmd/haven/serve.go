@@ -3,11 +3,15 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/haven-health/haven"
+	"github.com/haven-health/haven/seal"
 	"github.com/haven-health/haven/server"
 )
 
@@ -136,10 +140,28 @@ func (a *app) serving(s *haven.Server, cfg config) error {
 	t.add("trust", out.CAFile)
 	t.add("store", out.Data)
 	if out.Locked {
-		t.add("locked", "unlock it with: haven unseal --data "+shellQuote(out.Data))
+		t.add("locked", howToUnlock(s.Slots(), out.Data))
 		a.note("no seal opened the store: %s", oneLine(s.Locked()))
 	}
 	return a.answer(out, &t)
+}
+
+// howToUnlock says what can unlock a server that started locked: a passphrase if the store has one,
+// else only a start with what it was sealed with.
+func howToUnlock(slots []seal.Slot, folder string) string {
+	var seals []string
+	for _, s := range slots {
+		switch s.Kind {
+		case seal.KindPassphrase:
+			return "unlock it with: haven unseal --data " + shellQuote(folder)
+		case seal.KindKeyFile:
+			seals = append(seals, "--seal "+s.Name+"=keyfile:FILE")
+		default:
+			seals = append(seals, "--seal "+s.Name+"="+shellQuote(s.Seal))
+		}
+	}
+	return fmt.Sprintf("no passphrase unlocks this store: start it again with %s (the default is the key file %s)",
+		strings.Join(seals, " or "), filepath.Join(folder, haven.KeyFileName))
 }
 
 func (a *app) logger(c logConfig) (*slog.Logger, error) {
