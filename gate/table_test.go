@@ -182,7 +182,7 @@ func useRows() map[string]row {
 				if fail {
 					size = -1
 				}
-				_, err := f.Manager().GenerateRandom(background, c, keys.RandomRequest{Bytes: size})
+				_, err := f.Manager().GenerateRandom(background, c, keys.RandomRequest{Bytes: keys.Length(size)})
 				return err
 			},
 			fails: gate.InvalidRequest, names: nothingNamed,

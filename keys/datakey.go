@@ -9,11 +9,11 @@ import (
 	"github.com/haven-health/haven/internal/secret"
 )
 
-// DataKeyRequest asks for a data key of Bytes bytes (1 to MaxRandom; 0 takes 32), encrypted under
+// DataKeyRequest asks for a data key of Bytes bytes, encrypted under
 // a key for a context. WithoutPlaintext leaves the plain one out of the answer.
 type DataKeyRequest struct {
 	Key              string
-	Bytes            int
+	Bytes            Length
 	Context          Context
 	WithoutPlaintext bool
 }
@@ -37,10 +37,7 @@ func (m *Manager) GenerateDataKey(ctx context.Context, c *gate.Call, req DataKey
 }
 
 func (m *Manager) dataKey(ctx context.Context, req *DataKeyRequest, out *DataKeyAnswer) (gate.Request, gate.Function) {
-	size := req.Bytes
-	if size == 0 {
-		size = crypt.KeySize
-	}
+	size := req.Bytes.or32()
 	r := gate.Request{
 		References: []gate.Reference{{Text: req.Key}}, Context: recorded(req.Context),
 		Parameters: "bytes=" + strconv.Itoa(size),
@@ -69,7 +66,7 @@ func (m *Manager) dataKey(ctx context.Context, req *DataKeyRequest, out *DataKey
 // randomBytes returns n random bytes, 1 to MaxRandom.
 func (m *Manager) randomBytes(n int) (secret.Bytes, error) {
 	if n < 1 || n > MaxRandom {
-		return secret.Bytes{}, gate.Errorf(gate.InvalidRequest, "bytes is 1 to %d", MaxRandom)
+		return secret.Bytes{}, Length(n).refused()
 	}
 	return secret.Random(m.random, n)
 }

@@ -23,7 +23,7 @@ type (
 		Plaintext  any               `json:"plaintext,omitzero"`
 		Ciphertext []byte            `json:"ciphertext,omitzero"`
 		Algorithm  string            `json:"algorithm,omitzero"`
-		Bytes      int               `json:"bytes,omitzero"`
+		Bytes      keys.Length       `json:"bytes,omitzero"`
 		Context    map[string]string `json:"context,omitzero"`
 	}
 	// BatchAnswerBody answers in the order of the items.

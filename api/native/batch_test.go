@@ -33,6 +33,7 @@ func TestBatchMixed(t *testing.T) {
 		{`{"op":"decrypt"}`, "invalid_ciphertext"},
 		{`{"op":"generate-data-key","key":"` + key + `"}`, ""},
 		{`{"op":"generate-data-key","key":"` + key + `","bytes":2000}`, "invalid_request"},
+		{`{"op":"generate-data-key","key":"` + key + `","bytes":0}`, "invalid_request"},
 		{`{"op":"encrypt"}`, "invalid_request"},
 		{`{"op":"encrypt","key":"` + key + `"}`, "invalid_request"},
 		{`{"op":"encrypt","key":"` + key + `","plaintext":"` + canary + `"}`, "invalid_request"},

@@ -399,7 +399,7 @@ func bodies() (out []string) {
 		`"context":{"b":"1","a":"\u00e9\ud83d\ude00\/\b\f\n\r\t\"\\"}`, `"context":{"a":"1","\u0061":"2"}`, `"context":{"a":null}`,
 		`"context":{"0":"","1":"","2":"","3":"","4":"","5":"","6":"","7":"","8":"","9":"","10":""}`,
 		`"context":{"0":"","1":"","2":"","3":"","4":"","5":"","6":"","7":"","8":"","9":"","\u0039":""}`,
-		`"bytes":32`, `"bytes":-0`, `"bytes":2147483647`, `"bytes":2147483648`, `"bytes":1.0`, `"plaintext":false`,
+		`"bytes":32`, `"bytes":0`, `"bytes":-0`, `"bytes":2147483647`, `"bytes":2147483648`, `"bytes":1.0`, `"plaintext":false`,
 		`"plaintext":""`, `"plaintext":"QR=="`, `"plaintext":"QQ"`, `"plaintext":"Q\nQ=="`, `"plaintext":"QQ==\r\n"`, `"plaintext":"QQ\u003d="`,
 		`"ciphertext":"-_8="`, `"key":null`, `"key":"\ud800"`, "\"key\":\"\xff\"", "\"key\":\"\\n\xff\"", `"op":"encrypt"`, `"x":[[[[[[[[[1]]]]]]]]]`,
 		`"algorithm":"ECDSA_SHA_256"`, `"algorithm":"\u0045"`, `"message":""`, `"digest":"QR=="`, `"external_mu":"QQ=="`, `"signature":"Q\nQ=="`, `"mac":[81]`,

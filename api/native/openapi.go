@@ -111,6 +111,8 @@ func (s schemas) of(t reflect.Type) object {
 		return s.of(reflect.TypeFor[map[string]string]()) // a JWK: its public members are all text
 	case t == reflect.TypeFor[keys.Span]():
 		return object{"type": "string", "pattern": keys.SpanPattern}
+	case t == reflect.TypeFor[keys.Length]():
+		return object{"type": "integer", "minimum": 1, "maximum": keys.MaxRandom}
 	case t == reflect.TypeFor[[]byte]():
 		return object{"type": "string", "contentEncoding": "base64"}
 	case t.Implements(reflect.TypeFor[interface{ MarshalText() ([]byte, error) }]()):

@@ -91,7 +91,7 @@ func (o *openAPI) valid(t testing.TB, schema any, body, what string) {
 func (o *openAPI) match(schema, v any) error {
 	s := o.resolve(schema)
 	for word := range s {
-		if !slices.Contains([]string{"type", "properties", "additionalProperties", "required", "items", "format", "contentEncoding", "minimum", "pattern"}, word) {
+		if !slices.Contains([]string{"type", "properties", "additionalProperties", "required", "items", "format", "contentEncoding", "minimum", "maximum", "pattern"}, word) {
 			return fmt.Errorf("a word of the schema that nobody checks: %s", word)
 		}
 	}
@@ -123,8 +123,9 @@ func (o *openAPI) match(schema, v any) error {
 	case "string":
 		return matchString(s, v)
 	case "integer":
-		if n, ok := v.(float64); !ok || n != float64(int64(n)) || n < s["minimum"].(float64) {
-			return fmt.Errorf("%v, want a whole number", v)
+		n, ok := v.(float64)
+		if most, bounded := s["maximum"].(float64); !ok || n != float64(int64(n)) || n < s["minimum"].(float64) || bounded && n > most {
+			return fmt.Errorf("%v, want a whole number of %v", v, s)
 		}
 		return nil
 	case "boolean":

@@ -43,7 +43,7 @@ type (
 	// plain one out.
 	DataKeyBody struct {
 		Key       string            `json:"key"`
-		Bytes     int               `json:"bytes,omitzero"`
+		Bytes     keys.Length       `json:"bytes,omitzero"`
 		Plaintext *bool             `json:"plaintext,omitzero"`
 		Context   map[string]string `json:"context,omitzero"`
 	}
@@ -112,7 +112,9 @@ func (s *scanner) dataKeyRequest(r *keys.DataKeyRequest, name string) {
 	case "key":
 		r.Key = string(s.text())
 	case "bytes":
-		r.Bytes = s.integer()
+		if r.Bytes = keys.Length(s.integer()); r.Bytes == 0 { // which means 32 where nothing is said
+			s.wrong("expected a whole number from 1")
+		}
 	case "plaintext":
 		r.WithoutPlaintext = !s.boolean()
 	case "context":

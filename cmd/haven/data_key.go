@@ -30,6 +30,9 @@ key_pair_spec in place of the first two.`,
   haven data-key --key alias/patients --pair ECC_NIST_P256 --out tablet.key --output json`,
 		Args: exactly(),
 		RunE: func(c *cobra.Command, _ []string) error {
+			if size < 1 {
+				return usagef("--bytes is 1 to 1,024")
+			}
 			ec, err := pairs("--context", use.context)
 			if err != nil {
 				return err

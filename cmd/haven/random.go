@@ -20,6 +20,9 @@ Fields of --output json: plaintext (base64).`,
   haven random --bytes 16 --output json`,
 		Args: exactly(),
 		RunE: func(c *cobra.Command, _ []string) error {
+			if size < 1 {
+				return usagef("--bytes is 1 to 1,024")
+			}
 			b, err := call(c.Context(), a, func(ctx context.Context, c *client.Client) (client.Sensitive, error) {
 				return c.GenerateRandom(ctx, size)
 			})
