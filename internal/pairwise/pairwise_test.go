@@ -6,10 +6,12 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"maps"
 	mathrand "math/rand/v2"
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -86,7 +88,8 @@ type ask struct {
 }
 
 // operation asks for one operation: its base, which must pass; the base with one parameter at each of
-// its levels; rows of a covering array of what can be read, and of all.
+// its levels; rows of covering arrays of what can be read, and of
+// all.
 func (a *asker) operation(name string) {
 	a.t.Helper()
 	row := operation(name)
@@ -126,7 +129,11 @@ func (a *asker) operation(name string) {
 			asks = append(asks, a.ask(name, parameters, one))
 		}
 	}
-	for _, row := range append(a.array(legible(levels, len(parameters))), a.array(levels)...) {
+	rows := a.array(levels)
+	for _, some := range a.legible(parameters, levels, concurrent) {
+		rows = append(rows, a.array(some)...)
+	}
+	for _, row := range rows {
 		asks = append(asks, a.ask(name, parameters, row))
 	}
 	if query, reads := a.document.query(name); reads {
@@ -138,14 +145,32 @@ func (a *asker) operation(name string) {
 	}
 }
 
-// legible leaves out what is refused before anything else of the request is looked at, so that what
-// is behind that meets in pairs, too.
-func legible(levels [][]any, parameters int) [][]any {
-	out := make([][]any, len(levels))
+// legible leaves junk out, so that what is behind the reading meets in pairs, too: with any key, and
+// with a good key of each kind, where the operation leaves it good.
+func (a *asker) legible(parameters []field, levels [][]any, leaves bool) (out [][][]any) {
+	read, key := make([][]any, len(levels)), -1
 	for i := range levels {
-		if out[i] = levels[i][:1]; i < parameters {
-			out[i] = levels[i][:len(levels[i])-junk]
+		if i >= len(parameters) {
+			read[i] = levels[i][:1]
+			continue
 		}
+		for _, v := range levels[i] {
+			if _, bad := v.(junk); !bad {
+				read[i] = append(read[i], v)
+			}
+		}
+		if parameters[i].name == "key" {
+			key = i
+		}
+	}
+	out = append(out, read)
+	for _, name := range slices.Sorted(maps.Keys(a.kinds)) {
+		if key < 0 || !leaves || !a.full {
+			break
+		}
+		some := slices.Clone(read)
+		some[key] = []any{a.kinds[name]}
+		out = append(out, some)
 	}
 	return out
 }
@@ -201,7 +226,7 @@ func (a *asker) ask(name string, parameters []field, values []any) ask {
 	}
 	for i, f := range parameters {
 		if values[i] != absent {
-			write(f.name, values[i])
+			write(f.name, plain(values[i]))
 		}
 	}
 	around := values[len(parameters):]
@@ -290,7 +315,7 @@ func (a *asker) gets(name string, query []string, refs []string) (asks []ask) {
 		values := url.Values{}
 		for i, parameter := range query {
 			if row[i] != absent {
-				values.Set(parameter, fmt.Sprint(row[i]))
+				values.Set(parameter, fmt.Sprint(plain(row[i])))
 			}
 		}
 		text := values.Encode()
