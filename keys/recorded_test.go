@@ -28,6 +28,9 @@ func TestUsesAreRecorded(t *testing.T) {
 	for name, kind := range map[string]keys.Kind{
 		"SIGNER": signer, "MAC": macKey, "PARTY": party, "KEM": kem, "RECEIVER": receiver, "RSA": rsaKey, "DATA": dataKey,
 	} {
+		if kind == receiver && !sealing() {
+			continue
+		}
 		ids[name] = f.of(kind)
 	}
 	some := f.contextOf("patient", "17")
@@ -36,8 +39,11 @@ func TestUsesAreRecorded(t *testing.T) {
 	f.ok(err)
 	enclosed, err := f.km.Encapsulate(background, keys.EncapsulateRequest{Key: ids["KEM"]})
 	f.ok(err)
-	sealed, err := f.km.HPKESeal(background, keys.SealRequest{Key: ids["RECEIVER"], Plaintext: message, Context: some})
-	f.ok(err)
+	var sealed *keys.SealAnswer
+	if sealing() {
+		sealed, err = f.km.HPKESeal(background, keys.SealRequest{Key: ids["RECEIVER"], Plaintext: message, Context: some})
+		f.ok(err)
+	}
 	encrypted, err := f.km.Encrypt(background, keys.EncryptRequest{Key: ids["DATA"], Plaintext: message, Context: some})
 	f.ok(err)
 	for name := range ids {
@@ -102,6 +108,9 @@ func TestUsesAreRecorded(t *testing.T) {
 			return err
 		},
 	} {
+		if strings.Contains(want, "RECEIVER") && !sealing() {
+			continue
+		}
 		position := f.Position()
 		f.ok(use())
 		records := f.Records(position)

@@ -114,10 +114,18 @@ func TestOldSecrets(t *testing.T) {
 	}
 }
 
+// sealing tells whether there is HPKE here: a FIPS 140-3 module may be older.
+func sealing() bool { return crypt.Supported(receiver.Spec, receiver.Usage) == nil }
+
 // TestSealedMessages: they open by the version that they name, for their context, and with no other
 // key.
 func TestSealedMessages(t *testing.T) {
 	f := newFinder(t)
+	if !sealing() {
+		_, err := f.km.CreateKey(background, keys.CreateRequest{Purpose: "a test", Type: receiver.Type, Spec: receiver.Spec})
+		f.refused(err, gate.Unsupported)
+		return
+	}
 	key, some := f.of(receiver), f.contextOf("patient", "17")
 	sealed, err := f.km.HPKESeal(background, keys.SealRequest{Key: key, Plaintext: message, Context: some})
 	f.ok(err)

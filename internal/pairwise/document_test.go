@@ -112,7 +112,12 @@ func (d *document) allowed(operation string, a *answer) error {
 // match is as much of JSON Schema as the document uses of answers.
 func (d *document) match(schema, v any) error {
 	s := d.resolve(schema)
+	if list, several := s["type"].([]any); several {
+		return d.matchOne(s, list, v)
+	}
 	switch s["type"] {
+	case "null":
+		return must(v == nil, "%v is not null", v)
 	case "object":
 		return d.matchObject(s, v)
 	case "array":
@@ -134,6 +139,19 @@ func (d *document) match(schema, v any) error {
 		return must(ok, "%v is no boolean", v)
 	}
 	return must(len(s) == 0, "a schema that nobody checks: %v", s)
+}
+
+// matchOne matches one of several types.
+func (d *document) matchOne(s object, types []any, v any) error {
+	var err error
+	for _, t := range types {
+		one := maps.Clone(s)
+		one["type"] = t
+		if err = d.match(one, v); err == nil {
+			return nil
+		}
+	}
+	return err
 }
 
 func must(ok bool, format string, args ...any) error {

@@ -118,7 +118,13 @@ func (w *world) own(f field, refs []string) []any {
 		return texts([]keys.Spec{"RSA_2048", "RSA_1024", "ECC_NIST_P256"}, "")
 	case "import_token string", "encrypted_material string":
 		return append(append([]any{}, w.made[f.name]...), bytesOf(0, 1, 256, 512, 4096, 8192)...)
-	case "valid_to string", "due_before string":
+	case "event string":
+		return texts([]string{}, "Encrypt", "encrypt", "Nothing", "")
+	case "outcome string":
+		return texts([]string{}, "allowed", "denied", "failed", "odd", "")
+	case "principal string":
+		return texts([]string{}, absentKey, "administrator", "arn:aws:iam::000000000000:user/administrator", "")
+	case "valid_to string", "due_before string", "since string", "until string":
 		return texts([]string{}, "2090-01-01T00:00:00Z", "2090-01-01T00:00:00+02:00", "9999-12-31T23:59:59Z", "2001-01-01T00:00:00Z", "soon", "")
 	case "rotation_days integer", "grace_days integer", "lifetime_days integer":
 		return periods
@@ -160,7 +166,7 @@ func (w *world) own(f field, refs []string) []any {
 		return append(append([]any{}, w.made["mac"]...), bytesOf(0, 1, 32, 64, 8192)...)
 	case "public_key string":
 		return append(append([]any{}, w.made["public_key"]...), bytesOf(0, 65, 91, 8192)...)
-	case "plaintext boolean", "new_primary boolean", "back boolean":
+	case "plaintext boolean", "new_primary boolean", "back boolean", "changes boolean":
 		return []any{true, false}
 	case "items array":
 		return w.items()

@@ -181,6 +181,7 @@ func (w *world) base(operation, key string) object {
 		"list-aliases":              {},
 		"list-key-versions":         {"key": w.kinds[data]},
 		"list-keys":                 {},
+		"list-records":              {},
 		"mark-compromised":          {"key": key, "reason": "asked for"},
 		"re-encrypt":                {"ciphertext": m["ciphertext"], "key": w.kinds[data]},
 		"rotate-key":                {"key": key},
