@@ -32,6 +32,7 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"ready": ready, "exits": exits, "json": fields, "keep": keep, "flip": flip, "long": long, "digest": digest,
+			"follow": follow, "printed": printed,
 		},
 	})
 }
