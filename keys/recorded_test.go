@@ -25,12 +25,11 @@ import (
 func TestUsesAreRecorded(t *testing.T) {
 	f := newFinder(t)
 	ids := map[string]string{}
-	for name, kind := range map[string]keys.Kind{
-		"SIGNER": signer, "MAC": macKey, "PARTY": party, "KEM": kem, "RECEIVER": receiver, "RSA": rsaKey, "DATA": dataKey,
-	} {
-		if kind == receiver && !sealing() {
-			continue
-		}
+	kinds := map[string]keys.Kind{"SIGNER": signer, "MAC": macKey, "PARTY": party, "KEM": kem, "RSA": rsaKey, "DATA": dataKey}
+	if sealing() {
+		kinds["RECEIVER"] = receiver
+	}
+	for name, kind := range kinds {
 		ids[name] = f.of(kind)
 	}
 	some := f.contextOf("patient", "17")
