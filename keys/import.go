@@ -279,6 +279,29 @@ func (e *edit) refusedImport(err error) error {
 	return e.refused(err)
 }
 
+// newToKey refuses material that another version of the key has or had: a rotation would change
+// nothing, and what a compromised version signed would be believed again.
+func (e *edit) newToKey(v *versionBody) error {
+	for n := uint32(1); n <= e.body.Life.Versions; n++ {
+		if n == v.Life.Number {
+			continue
+		}
+		other, err := e.version(n)
+		if err != nil {
+			return err
+		}
+		same := *v
+		if v.Public == nil {
+			same.Material = crypt.MaterialID(e.id, n, v.Spec, e.made.material)
+		}
+		if sameMaterial(&same, &other.body) {
+			return &gate.Error{Code: gate.InvalidState, Key: e.id, Reason: "same_material",
+				Detail: fmt.Sprintf("key %s has this material as version %d, which is %s; import new material", e.id, n, lifecycle.Effective(e.body.Life, other.body.Life, e.now))}
+		}
+	}
+	return nil
+}
+
 // imported stages the version with the material that e.made holds.
 func (e *edit) imported(in *importing, ends time.Time) error {
 	if !ends.IsZero() && e.body.Type == Master {
@@ -299,6 +322,11 @@ func (e *edit) imported(in *importing, ends time.Time) error {
 	}
 	if !in.awaits() && !sameMaterial(v, &in.before.body) {
 		return notImportable()
+	}
+	if in.awaits() {
+		if err := e.newToKey(v); err != nil {
+			return err
+		}
 	}
 	if old != nil {
 		if err := e.changeVersion(old, moved.Old); err != nil {

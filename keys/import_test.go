@@ -271,7 +271,9 @@ func TestImportRefuses(t *testing.T) {
 	r.Clock.Advance(24 * time.Hour)
 	refused("a day late", r, victim.ID, late.ImportToken, r.wrapMaterial(late, good))
 	superseded := r.parameters(victim.ID)
-	r.mustBring(victim.ID, given[crypt.P256], time.Time{})
+	another, err := crypt.GenerateMaterial(crypt.P256, rand.Reader)
+	r.fatal(err)
+	r.mustBring(victim.ID, secret.Expose(another), time.Time{})
 	refused("parameters of a version that another import made", r, victim.ID, superseded.ImportToken, r.wrapMaterial(superseded, good))
 }
 
@@ -514,4 +516,37 @@ func FuzzImportToken(f *testing.F) {
 			t.Errorf("%x became %x", b, again)
 		}
 	})
+}
+
+// TestImportNew: a rotation needs new material. What a compromised version had is refused for good,
+// so that what was signed with it is not believed again.
+func TestImportNew(t *testing.T) {
+	r := newRig(gatetest.New(t))
+	for _, kind := range []keys.Kind{{keys.Data, keys.SymmetricDefault, keys.EncryptDecrypt}, {keys.Signing, crypt.P256, crypt.SignVerify}} {
+		material, another := aesKey(1), aesKey(2)
+		if kind.Spec == crypt.P256 {
+			fresh, err := crypt.GenerateMaterial(crypt.P256, rand.Reader)
+			r.fatal(err)
+			material, another = materials(t)[crypt.P256], secret.Expose(fresh)
+		}
+		k := r.external(keys.CreateRequest{Purpose: "elsewhere", Type: kind.Type, Spec: kind.Spec})
+		r.mustBring(k.ID, material, time.Time{})
+		for _, step := range []func(){
+			func() {},
+			func() {
+				_, err := r.km.MarkCompromised(background, keys.CompromiseRequest{Key: k.ID + "@1", Reason: "stolen"})
+				r.fatal(err)
+			},
+		} {
+			step()
+			_, err := r.bring(k.ID, material, time.Time{})
+			var e *gate.Error
+			if !errors.As(err, &e) || e.Reason != "same_material" {
+				t.Errorf("%s: the same material: %v", kind.Spec, err)
+			}
+		}
+		if next := r.mustBring(k.ID, another, time.Time{}); next.Version != 2 {
+			t.Errorf("%s: new material became version %d", kind.Spec, next.Version)
+		}
+	}
 }

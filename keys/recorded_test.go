@@ -34,10 +34,9 @@ func TestUsesAreRecorded(t *testing.T) {
 	}
 	some := f.contextOf("patient", "17")
 	signature, mac := f.sign(ids["SIGNER"]), f.mac(ids["MAC"])
-	public, err := f.km.GetPublicKey(background, ids["PARTY"])
-	f.ok(err)
+	public, err1 := f.km.GetPublicKey(background, ids["PARTY"])
 	enclosed, err := f.km.Encapsulate(background, keys.EncapsulateRequest{Key: ids["KEM"]})
-	f.ok(err)
+	f.ok(errors.Join(err1, err))
 	var sealed *keys.SealAnswer
 	if sealing() {
 		sealed, err = f.km.HPKESeal(background, keys.SealRequest{Key: ids["RECEIVER"], Plaintext: message, Context: some})
