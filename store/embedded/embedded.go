@@ -132,7 +132,8 @@ var _ store.Store = (*Store)(nil)
 // matching
 //   - disk.ErrLocked when another process holds it,
 //   - store.ErrCorrupt when journal and items do not belong together, or bytes cannot be what was
-//     written: it says which side was rolled back and what can be done,
+//     written: it says which side was rolled back and what can be done, and the folder is as it
+//     was,
 //   - store.ErrFailed, store.ErrNoSpace as the disk says.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err := cfg.defaults(); err != nil {
@@ -146,7 +147,10 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		return nil, fmt.Errorf("embedded: open: %w", storeError(err))
 	}
 	s := &Store{cfg: cfg, lock: lock}
-	if err := s.start(); err != nil {
+	if err = rehearse(cfg); err == nil {
+		err = s.start()
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("embedded: open: %w", err), s.Close())
 	}
 	return s, nil

@@ -4,6 +4,9 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"io/fs"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -36,6 +39,20 @@ func (f folder) open() (*embedded.Store, error) {
 // fill commits batches with and without changes and closes the store.
 func (f folder) fill(batches int) {
 	f.t.Helper()
+	f.must(f.work(batches).Close())
+}
+
+// crash commits batches as fill does, and has the process killed.
+func (f folder) crash(batches int) {
+	f.t.Helper()
+	s := f.work(batches)
+	f.sim.Kill()
+	_ = s.Close() // frees memory: nothing of it reaches the disk
+}
+
+// work commits batches with and without changes.
+func (f folder) work(batches int) *embedded.Store {
+	f.t.Helper()
 	s, err := f.open()
 	f.must(err)
 	head, err := s.Head(context.Background())
@@ -51,7 +68,7 @@ func (f folder) fill(batches int) {
 		f.must(s.Commit(context.Background(), b))
 		build.Done(b)
 	}
-	f.must(s.Close())
+	return s
 }
 
 // take returns the contents of the files that belong to a side: the database's or the journal's.
@@ -90,10 +107,44 @@ func (f folder) put(database bool, files map[string][]byte) {
 
 func newFolder(t *testing.T) folder { return folder{t: t, sim: disk.NewSim()} }
 
-// refuses opens the store, which must fail, name the side and tell what to do.
+// all returns the names and contents of the whole folder.
+func (f folder) all() map[string]string {
+	f.t.Helper()
+	files := map[string]string{}
+	for _, dir := range []string{".", "journal", "archive"} {
+		entries, err := f.sim.ReadDir(dir)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		f.must(err)
+		for _, e := range entries {
+			name := strings.TrimPrefix(dir+"/"+e.Name(), "./")
+			if e.IsDir() {
+				files[name] = "folder"
+				continue
+			}
+			data, err := f.sim.ReadFile(name, 1<<30)
+			f.must(err)
+			files[name] = string(data)
+		}
+	}
+	return files
+}
+
+// refuses opens the store, which must fail, name the side, tell what to do, and leave the folder as
+// it was.
 func (f folder) refuses(says string) {
 	f.t.Helper()
+	before := f.all()
 	s, err := f.open()
+	if after := f.all(); !maps.Equal(before, after) {
+		for _, name := range slices.Sorted(maps.Keys(before)) {
+			if got, there := after[name]; got != before[name] {
+				f.t.Errorf("the refused start changed %s (%t)", name, there)
+			}
+		}
+		f.t.Errorf("the refused start left %q of %q", slices.Sorted(maps.Keys(after)), slices.Sorted(maps.Keys(before)))
+	}
 	if err == nil {
 		f.must(s.Close())
 		f.t.Fatal("opened")
@@ -123,7 +174,7 @@ func TestRefusesARolledBackSide(t *testing.T) {
 	f.fill(2) // as they were
 
 	f.put(database, nil)
-	f.refuses("different stores")
+	f.refuses("store.db is missing")
 }
 
 func TestRefusesAnotherStoresSide(t *testing.T) {
@@ -166,7 +217,12 @@ func TestRefusesALaterSchema(t *testing.T) {
 	f.must(err)
 	f.must(s.Exec(`PRAGMA user_version=2`))
 	f.must(s.Close())
-	if _, err := f.open(); err == nil || errors.Is(err, store.ErrCorrupt) || !strings.Contains(err.Error(), "later release") {
+	before := f.all()
+	_, err = f.open()
+	if !maps.Equal(before, f.all()) {
+		t.Error("the refused start changed the folder")
+	}
+	if err == nil || errors.Is(err, store.ErrCorrupt) || !strings.Contains(err.Error(), "later release") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 
 	"github.com/ncruces/go-sqlite3"
 
@@ -30,14 +31,77 @@ func readable(files disk.FS) error {
 	return nil
 }
 
+// rehearse starts the store on an overlay of its folder. What start would refuse is refused here,
+// before anything was written: SQLite alone would make a database where one is missing, and move
+// into it, or remove, the write-ahead log that belongs to another. So whoever puts back what was
+// missing finds the rest as it was.
+func rehearse(cfg Config) error {
+	if err := readable(cfg.FS); err != nil {
+		return err
+	}
+	if err := complete(cfg.FS); err != nil {
+		return err
+	}
+	over := disk.NewOverlay(cfg.FS)
+	cfg.FS, cfg.Spawn = over, func(func()) {}
+	trial := &Store{cfg: cfg, lock: over}
+	err := trial.start()
+	if ended := trial.Close(); err == nil {
+		err = storeError(ended)
+	}
+	return err
+}
+
+// complete refuses a folder with records or changes in it and no database: a new store has neither
+// before its database is durable.
+func complete(files disk.FS) error {
+	size, err := sizeOf(files, databaseName)
+	if err != nil || size > 0 {
+		return err
+	}
+	wal, err := sizeOf(files, databaseName+"-wal")
+	if err != nil {
+		return err
+	}
+	var rest []string
+	if wal > 0 {
+		rest = append(rest, databaseName+"-wal")
+	}
+	for _, name := range []string{liveName, archiveName} {
+		entries, err := files.ReadDir(name)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return storeError(err)
+		}
+		if len(entries) > 0 {
+			rest = append(rest, name)
+		}
+	}
+	if len(rest) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: %s is missing or empty, and the folder is no new store's, for it holds %s: "+
+		"put %s back, or restore all from one backup; nothing was changed",
+		store.ErrCorrupt, databaseName, strings.Join(rest, ", "), databaseName)
+}
+
+// sizeOf returns a file's size, 0 when there is none.
+func sizeOf(files disk.FS, name string) (int64, error) {
+	file, err := files.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, storeError(err)
+	}
+	size, err := file.Size()
+	return size, storeError(errors.Join(err, file.Close()))
+}
+
 // start opens what the folder holds and brings journal and database together.
 func (s *Store) start() error {
 	var err error
 	if s.space, err = openSpace(&s.cfg); err != nil {
 		return storeError(err)
-	}
-	if err := readable(s.cfg.FS); err != nil {
-		return err
 	}
 	if s.db, err = openDatabase(&s.cfg); err != nil {
 		return storeError(err)

@@ -35,7 +35,7 @@ func newWorld(seed uint64) *world {
 	rng := rand.New(rand.NewPCG(seed, 2))
 	w := &world{rng: rng, sim: disk.NewSim(), items: map[store.Ref]store.Item{}}
 	w.config = embedded.Config{
-		FS: w.sim, Rand: constant{}, SegmentSize: int64(2048 + 512*rng.IntN(16)), LowSpace: -1,
+		FS: w.sim, Rand: rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8), byte(seed >> 16)}), SegmentSize: int64(2048 + 512*rng.IntN(16)), LowSpace: -1,
 		Reserve: int64(4096 * rng.IntN(3)), KeptEpochs: 5, WAL: int64(4096 * rng.IntN(20)), Spawn: func(task func()) { w.tasks = append(w.tasks, task) },
 	}
 	w.config.WAL += 4096 // 0 would be the default
@@ -43,16 +43,6 @@ func newWorld(seed uint64) *world {
 		w.config.Reserve = -1
 	}
 	return w
-}
-
-// constant is an endless reader of one byte.
-type constant struct{}
-
-func (constant) Read(p []byte) (int, error) {
-	for i := range p {
-		p[i] = 7
-	}
-	return len(p), nil
 }
 
 // open opens the store; a failure of the disk leaves none.
