@@ -77,7 +77,7 @@ func (s *Server) keepPinning(ctx context.Context) {
 }
 
 func (s *Server) pin(ctx context.Context, system *System) {
-	// A full disk refuses it, as every change that takes no right away.
+	// It may spend what is reserved on a full disk; when that is spent too, an alarm stands already.
 	if err := system.pin(ctx, gate.Pin); err != nil && !errors.Is(err, gate.NoSpace) && ctx.Err() == nil {
 		s.cfg.Log.Error("the journal's end could not be pinned", slog.Any("error", err))
 	}

@@ -43,6 +43,30 @@ func TestFullDiskKeepsNobodyFromRevoking(t *testing.T) {
 	}
 }
 
+// TestFullDiskPins: a full disk does not leave the journal's end unpinned, nor a stop.
+func TestFullDiskPins(t *testing.T) {
+	s := newMemory(t)
+	seals := map[string]seal.Seal{seal.Daily: keyFile(t)}
+	if err := open(t, s, seals).Close(); err != nil {
+		t.Fatal(err)
+	}
+	system := open(t, nearlyFull{s}, seals)
+	before := pins(t, s)
+	pin(t, system)
+	if n := pins(t, s); n != before+1 {
+		t.Errorf("pinned %d times", n-before)
+	}
+	if _, err := system.KeyManager().DisableKey(t.Context(), "alias/haven-master"); err != nil {
+		t.Error(err)
+	}
+	if err := system.Close(); err != nil {
+		t.Error(err)
+	}
+	if n := pins(t, s); n != before+2 {
+		t.Errorf("pinned %d times after the stop", n-before)
+	}
+}
+
 // The process has to end with 74, which it does by this error.
 func TestDiskThatFailsAtTheStart(t *testing.T) {
 	s := newMemory(t)

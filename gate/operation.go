@@ -19,7 +19,8 @@ type Operation struct {
 	Mutates bool
 	// Restricts tells that it takes rights away: it runs ahead of others, again until its
 	// deadline when contended, and from reserved space on a full disk. So does the start of a
-	// server: one that a full disk kept from starting could revoke nothing.
+	// server: one that a full disk kept from starting could revoke nothing; and what pins the
+	// journal's end, which a full disk must not leave open.
 	Restricts bool
 	// Reads tells that it also answers GET.
 	Reads bool
@@ -101,8 +102,8 @@ var (
 	MigrateSeal     = &Operation{Number: 64, Name: "migrate-seal", Event: "MigrateSeal", Permission: "haven:MigrateSeal", Mutates: true, Internal: true, Summary: "attach a seal in place of another"}
 	AcceptClock     = &Operation{Number: 65, Name: "accept-clock", Event: "AcceptClock", Permission: "haven:AcceptClock", Mutates: false, BodyLimit: smallBody, Summary: "take the wall clock as it is after it jumped"}
 	RotateBeforeUse = &Operation{Number: 66, Name: "rotate-before-use", Event: "RotateKey", Permission: "haven:RotateBeforeUse", Mutates: true, Internal: true, Summary: "rotate a key whose cryptoperiod is over, before the use that met it"}
-	Shutdown        = &Operation{Number: 68, Name: "shutdown", Event: "Shutdown", Permission: "haven:Shutdown", Mutates: true, Internal: true, Summary: "end serving, and pin the journal's end in the store"}
-	Pin             = &Operation{Number: 69, Name: "pin", Event: "Pin", Permission: "haven:Pin", Mutates: true, Internal: true, Summary: "pin the journal's end in the store, so that records cut off it are missed"}
+	Shutdown        = &Operation{Number: 68, Name: "shutdown", Event: "Shutdown", Permission: "haven:Shutdown", Mutates: true, Restricts: true, Internal: true, Summary: "end serving, and pin the journal's end in the store"}
+	Pin             = &Operation{Number: 69, Name: "pin", Event: "Pin", Permission: "haven:Pin", Mutates: true, Restricts: true, Internal: true, Summary: "pin the journal's end in the store, so that records cut off it are missed"}
 	Unanswered      = &Operation{Number: 70, Name: "unanswered", Event: "Unanswered", Internal: true, Summary: "the count of operations that the store did not take, recorded first when it takes one again"}
 	Rewrap          = &Operation{Number: 71, Name: "rewrap", Event: "Rewrap", Permission: "haven:Rewrap", Mutates: true, Internal: true, Summary: "wrap under another master version what an old one still wraps, a page at a time"}
 	Usage           = &Operation{Number: 72, Name: "usage", Event: "Usage", Permission: "haven:Usage", Mutates: true, Internal: true, Summary: "keep what the journal tells of how often keys were used"}
