@@ -33,9 +33,10 @@ func (s *sequencer) build(taken []*entry) (b *store.Batch, undo func(), err erro
 		return nil, nil, err
 	}
 	for op, e := range live {
-		if e.err = st.add(op, e); e.err != nil {
+		if err := st.add(op, e); err != nil {
 			st.undo()
-			return s.build(taken) // without it: every entry that failed has an error
+			e.refuse(err)
+			return s.build(taken) // with the record of its failure instead
 		}
 	}
 	b, err = st.finish()
@@ -151,7 +152,7 @@ type staging struct {
 }
 
 // add stages one entry as operation number op.
-func (st *staging) add(op int, e *entry) error {
+func (st *staging) add(op int, e *entry) *Error {
 	st.batch.Restricting = st.batch.Restricting && e.restrict
 	if !e.changes() {
 		st.s.builder.Add(e.encoded, e.personal)
@@ -185,6 +186,18 @@ func (st *staging) add(op int, e *entry) error {
 		}
 	}
 	return nil
+}
+
+// refuse makes of an entry with changes that one record cannot tell of the record of its failure.
+func (e *entry) refuse(err *Error) {
+	r := *e.record
+	r.Outcome, r.Error, r.Changes = journal.Failed, uint16(err.Code), nil
+	e.record, e.outcome = nil, nil
+	if cause := e.encode(&r); cause != nil {
+		e.err = &Error{Code: Internal, Detail: err.Detail, cause: cause}
+		return
+	}
+	e.refused = err
 }
 
 // change turns a staged change into the store's.

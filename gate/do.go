@@ -91,9 +91,7 @@ func (g *Gate) DoAll(ctx context.Context, work []Work) []error {
 		switch {
 		case late != nil:
 			answers[i] = late
-		case e.err != nil:
-			answers[i] = e.err
-		case e.moved:
+		case e.err == nil && e.moved:
 			g.stats.reruns.Add(1)
 			w := &work[i]
 			if err := g.authenticate(ctx, w.Call); err != nil {
@@ -102,6 +100,8 @@ func (g *Gate) DoAll(ctx context.Context, work []Work) []error {
 				answers[i] = g.Do(ctx, w.Call, w.Request, w.Do)
 			}
 			continue // it was logged
+		case e.answer() != nil:
+			answers[i] = e.answer()
 		}
 		answers[i] = g.logged(work[i].Call, answers[i])
 	}
@@ -368,13 +368,7 @@ func (g *Gate) leave(ctx context.Context, e *entry) error {
 	if err := g.leaveAll(ctx, []*entry{e}); err != nil {
 		return err
 	}
-	switch {
-	case e.err != nil:
-		return e.err
-	case e.moved:
-		return errMoved
-	}
-	return nil
+	return e.answer()
 }
 
 // leaveAll joins the open batch with several entries and waits for all. When it returns an error

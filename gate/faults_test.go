@@ -3,6 +3,7 @@ package gate_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -10,6 +11,7 @@ import (
 	"github.com/haven-health/haven"
 	"github.com/haven-health/haven/gate"
 	"github.com/haven-health/haven/gate/gatetest"
+	"github.com/haven-health/haven/journal"
 	"github.com/haven-health/haven/keys"
 	"github.com/haven-health/haven/store"
 	"github.com/haven-health/haven/store/memory"
@@ -200,5 +202,83 @@ func TestReadThatFailed(t *testing.T) {
 		if r := w.Records(from); len(r) != 2 || r[0].Operation != gate.Unanswered.Number || r[0].Parameters != "count=4" {
 			t.Errorf("the journal goes on with %+v", r)
 		}
+	}
+}
+
+// TestUncertainIsCountedOnce: what the journal tells of operations that were not answered is what it
+// has no other record of. A batch whose outcome was not known, and which was written, holds its
+// operations' records, and tells of those before it.
+func TestUncertainIsCountedOnce(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		written bool
+		want    []string
+	}{
+		{"written", true, []string{"unanswered count=2", "encrypt ", "describe-key "}},
+		{"not written", false, []string{"unanswered count=3", "describe-key "}},
+	} {
+		w, faulty := withFaults(t)
+		r := newRace(w, 1)
+		from := w.Position()
+		for n := range 2 {
+			faulty.FailCommit(n+1, false, store.ErrUnavailable)
+		}
+		for n := range 3 {
+			faulty.FailCommit(n+3, test.written, store.ErrUncertain)
+		}
+		for range 3 {
+			if _, answer := r.do(0, asked{0, "encrypt"}); answer != "unknown" {
+				t.Errorf("%s: answered %s", test.name, answer)
+			}
+		}
+		counted := w.Gate().Counters().Records
+		r.describe()
+		var got []string
+		for _, e := range w.Records(from) {
+			got = append(got, named(e.Operation)+" "+e.Parameters)
+		}
+		if !slices.Equal(got, test.want) {
+			t.Errorf("%s: the journal goes on with %q, want %q", test.name, got, test.want)
+		}
+		if n := w.Gate().Counters().Records - counted; n != uint64(len(test.want)) {
+			t.Errorf("%s: %d records were counted", test.name, n)
+		}
+	}
+}
+
+func named(number uint16) string {
+	for _, op := range gate.Operations() {
+		if op.Number == number {
+			return op.Name
+		}
+	}
+	return ""
+}
+
+// TestTooLargeForOneRecord: an operation whose changes one record cannot tell of does nothing, and
+// the record of its failure is there before its answer is. What is in its batch goes on.
+func TestTooLargeForOneRecord(t *testing.T) {
+	w := gatetest.New(t)
+	var changes []gate.Change
+	for n := range 200 { // of some 33 bytes each, in a record
+		changes = append(changes, gate.Change{Ref: store.Ref{Kind: store.KindSetting, ID: fmt.Sprintf("test %d", n)}, Body: []byte("x")})
+	}
+	from, c, other := w.Position(), w.Begin(gatetest.Staging), w.Begin(gatetest.Staging)
+	work := []gate.Work{
+		{Call: c, Do: func(gate.Approved) (gate.Outcome, error) { return gate.Outcome{Changes: changes}, nil }},
+		{Call: other, Do: func(gate.Approved) (gate.Outcome, error) { return gate.Outcome{Changes: changes[:1]}, nil }},
+	}
+	errs := w.Gate().DoAll(background, work)
+	if !errors.Is(errs[0], gate.LimitExceeded) || errs[1] != nil {
+		t.Errorf("answered %v", errs)
+	}
+	r := w.Records(from)
+	if len(r) != 2 || r[0].Request != c.Request() || r[0].Outcome != journal.Failed || r[0].Error != uint16(gate.LimitExceeded) ||
+		len(r[0].Changes) != 0 || r[1].Request != other.Request() || r[1].Outcome != journal.Allowed {
+		t.Errorf("%d records, the first %s with error %d", len(r), r[0].Outcome, r[0].Error)
+	}
+	err := w.Gate().Do(background, w.Begin(gatetest.Staging), gate.Request{}, work[0].Do)
+	if !errors.Is(err, gate.LimitExceeded) || len(w.Records(from)) != 3 || len(w.Items(store.KindSetting)) != 1 {
+		t.Errorf("answered %v, %d records, %d items", err, len(w.Records(from)), len(w.Items(store.KindSetting)))
 	}
 }

@@ -27,9 +27,21 @@ type entry struct {
 	// lost, if not nil, is called when it is known not to have become durable, or not known to.
 	lost func()
 
-	// Written by the sequencer before the batch's done is closed.
-	moved bool
-	err   error
+	// Written by the sequencer before the batch's done is closed. A refused entry has a record, of
+	// its failure; one with an err has none.
+	moved        bool
+	refused, err error
+}
+
+// answer is what the sequencer has to say to who waits for the entry.
+func (e *entry) answer() error {
+	switch {
+	case e.err != nil:
+		return e.err
+	case e.moved:
+		return errMoved
+	}
+	return e.refused
 }
 
 func (e *entry) changes() bool { return e.outcome != nil }
@@ -75,9 +87,11 @@ type sequencer struct {
 	stops          stopPosition // of the chain after the batch in the making
 	unanswered     uint64       // operations that the store did not take since it last took any
 	pending        *store.Batch // of unknown outcome; settled before anything else
-	builder        journal.Builder
-	frame          []byte
-	scratch        []byte
+	// told is how many of the unanswered the pending batch tells of, or holds the records of.
+	told    uint64
+	builder journal.Builder
+	frame   []byte
+	scratch []byte
 }
 
 // appliedEpoch is read by every operation and written by the sequencer.
@@ -250,6 +264,8 @@ func (s *sequencer) commit(ctx context.Context, entries []*entry) (int, error) {
 		if err != nil {
 			if s.pending == nil { // known not to be written
 				undo()
+			} else {
+				s.told = s.unanswered + s.operations(b)
 			}
 			s.view.forget(s.applied.get().N)
 			return 0, err
@@ -315,9 +331,7 @@ func (s *sequencer) settle(ctx context.Context) error {
 	if err != nil {
 		return s.broken(err)
 	}
-	if head.Chain == b.Next.Chain && head.Position == b.Next.Position {
-		s.access = s.staged
-	}
+	written := head.Chain == b.Next.Chain && head.Position == b.Next.Position
 	s.pending = nil
 	fresh, err := loadStops(ctx, s.view)
 	if err != nil {
@@ -326,7 +340,28 @@ func (s *sequencer) settle(ctx context.Context) error {
 	}
 	s.view.stops.replace(fresh)
 	s.view.forget(head.Epoch.N)
+	if written {
+		s.access = s.staged
+		s.unanswered -= s.told
+		s.count(b)
+	}
 	return nil
+}
+
+// operations returns how many operations a batch has the records of: all but the record that tells
+// of those that were not answered.
+func (s *sequencer) operations(b *store.Batch) uint64 {
+	n := b.Next.Position - b.Seen.Position
+	if s.unanswered > 0 {
+		n--
+	}
+	return n
+}
+
+// count counts a batch that became durable.
+func (s *sequencer) count(b *store.Batch) {
+	s.stats.batches.Add(1)
+	s.stats.records.Add(b.Next.Position - b.Seen.Position)
 }
 
 // durable releases what a written batch holds back: rights given, the head, the epoch.
@@ -346,8 +381,7 @@ func (s *sequencer) durable(b *store.Batch, taken []*entry) {
 	}
 	s.applied.set(b.Next.Epoch)
 	s.unanswered = 0 // the batch tells of them: see build
-	s.stats.batches.Add(1)
-	s.stats.records.Add(b.Next.Position - b.Seen.Position)
+	s.count(b)
 }
 
 // conflicted marks the operations that met another revision: they run again.
