@@ -147,7 +147,8 @@ func reasonOf(k *lifecycle.Key) string {
 // Resolver finds what a reference names. Package keys implements it.
 type Resolver interface {
 	// Resolve returns the target of ref for op and notes in r every item the answer rests on. It
-	// returns an error matching NotFound or InvalidRequest.
+	// returns an error matching NotFound, InvalidRequest or Tampered; the first and last are told
+	// to who may do op to the ARN of the target returned beside them, or to every key if it has none.
 	Resolve(ctx context.Context, r *Reading, op *Operation, ref Reference) (Target, error)
 }
 

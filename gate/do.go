@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -217,7 +218,7 @@ func (g *Gate) approve(ctx context.Context, c *Call, req *Request, a *Approved) 
 		op := c.op.of(i)
 		target, err := g.resolver.Resolve(ctx, &c.reading, op, ref)
 		if err != nil {
-			return g.unresolved(c, op, err)
+			return g.unresolved(c, op, target.ARN, err)
 		}
 		a.targets = append(a.targets, target)
 	}
@@ -237,11 +238,15 @@ func (g *Gate) approve(ctx context.Context, c *Call, req *Request, a *Approved) 
 	return nil
 }
 
-// unresolved answers for a key that was not found: who may do the operation to every key learns
-// that there is none; anybody else learns what they would learn of a key that exists.
-func (g *Gate) unresolved(c *Call, op *Operation, err error) error {
-	if errors.Is(err, NotFound) || errors.Is(err, InvalidCiphertext) {
-		if denied := g.permit(c, op, "*"); denied != nil {
+// unresolved answers for a key that was not found, or whose items are not what Haven wrote: who may
+// do the operation to it, or to every key where not even its ARN is known, learns that; anybody else
+// learns what they would learn of a key that exists.
+func (g *Gate) unresolved(c *Call, op *Operation, arn string, err error) error {
+	if errors.Is(err, NotFound) || errors.Is(err, InvalidCiphertext) || errors.Is(err, Tampered) {
+		if denied := g.permit(c, op, cmp.Or(arn, "*")); denied != nil {
+			if errors.Is(err, Tampered) {
+				g.logged(c, err) // for the operator; the answer hides it
+			}
 			return denied
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/haven-health/haven/gate"
 	"github.com/haven-health/haven/gate/gatetest"
 	"github.com/haven-health/haven/keys"
+	"github.com/haven-health/haven/store"
 )
 
 // TestNoRightTellsNothing: who has no right to a key is answered the same, word for word but for
@@ -75,6 +76,36 @@ func TestNoRightTellsNothing(t *testing.T) {
 	for _, ref := range missing {
 		if _, err := km.DescribeKey(background, ref); !errors.Is(err, gate.NotFound) {
 			t.Errorf("the administrator was told of %s: %v", ref, err)
+		}
+	}
+}
+
+// TestDamageIsToldToWhoMay: who has no right to a key is not told that its items are not what Haven
+// wrote; the refusal is as for any other key.
+func TestDamageIsToldToWhoMay(t *testing.T) {
+	a := newAttacked(t)
+	id, _ := a.Principal("clerk", false)
+	for what, ref := range map[string]store.Ref{"key": a.keyRef(), "version": a.versionRef(1)} {
+		for _, altered := range []bool{true, false} {
+			a.store.instead[ref] = nil // missing
+			if altered {
+				item := a.item(ref)
+				item.Body = append(item.Body, ' ')
+				a.store.instead[ref] = &item
+			}
+			a.Reopen() // so that nothing is cached
+			clerk := a.System.As(id).KeyManager()
+			if _, err := clerk.Decrypt(background, keys.DecryptRequest{Key: a.key, Ciphertext: a.ciphertext}); !errors.Is(err, gate.AccessDenied) {
+				t.Errorf("%s, altered %v: the clerk was answered %v", what, altered, err)
+			}
+			want := gate.Tampered
+			if what == "key" && !altered {
+				want = gate.InvalidCiphertext // as of a key that never was; a check finds it
+			}
+			if err := a.decrypt(); !errors.Is(err, want) {
+				t.Errorf("%s, altered %v: the administrator was answered %v", what, altered, err)
+			}
+			delete(a.store.instead, ref)
 		}
 	}
 }
