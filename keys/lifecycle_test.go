@@ -96,7 +96,7 @@ func TestClosure(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			if raceDetector {
-				test.versions = 2
+				test.versions, test.atLeast = 2, min(test.atLeast, 200)
 			}
 			c := &closure{T: t, versions: test.versions, untils: test.untils, reached: map[string]bool{}}
 			c.first = modelKey{master: masterModel(), rotation: test.rotation, graceDays: test.grace, lifetime: test.lifetime}
