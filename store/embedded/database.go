@@ -100,7 +100,7 @@ func (d *database) writeAgain() error {
 }
 
 // prepareSchema makes the tables of a new store, under a new incarnation, and refuses a file that
-// is not ours or of a later release.
+// is not ours, or not any more, or of a later release.
 func (d *database) prepareSchema(random io.Reader) error {
 	application, version := int64(0), int64(0)
 	for pragma, value := range map[string]*int64{"application_id": &application, "user_version": &version} {
@@ -110,7 +110,7 @@ func (d *database) prepareSchema(random io.Reader) error {
 	}
 	switch {
 	case application == applicationID && version == schemaVersion:
-		return nil
+		return d.checkSchema()
 	case application == applicationID && version > schemaVersion:
 		return fmt.Errorf("schema version %d was written by a later release: use that one", version)
 	case application != 0 || version != 0:

@@ -21,8 +21,8 @@ type Finding struct {
 // String returns the finding as one line.
 func (f Finding) String() string { return f.Place + ": " + f.What }
 
-// Fsck checks all that the store can check without the MACs of its items: SQLite's own structure,
-// the whole chain of records from the first, the outbox against the journal, and the journal
+// Fsck checks all that the store can check without the MACs of its items: SQLite's own structure
+// and schema, the whole chain of records from the first, the outbox against the journal, and the journal
 // against the head. The database answers nobody else while SQLite checks itself, some seconds for
 // a gigabyte. What is damaged is a finding, and what can still be read is checked all the same; an
 // error means that it could not finish, and comes with what was found.
@@ -80,10 +80,14 @@ func damage(found *[]Finding, place string, err error) error {
 	return err
 }
 
-// structure is what SQLite finds when it checks itself.
+// structure is what SQLite finds when it checks itself, and what of its schema is not Haven's.
 func (d *database) structure() (found []Finding, err error) {
 	d.Lock()
 	defer d.Unlock()
+	found, err = d.strangers()
+	if err := damage(&found, "database", d.meaning(err)); err != nil {
+		return found, err
+	}
 	err = d.rows(`PRAGMA integrity_check(100)`, func(row *sqlite3.Stmt) error {
 		if text := row.ColumnText(0); text != "ok" {
 			found = append(found, Finding{"database", text})
