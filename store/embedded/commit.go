@@ -100,6 +100,7 @@ func (s *Store) commitChanges(b *store.Batch, f *journal.Frame) error {
 		return s.check(err)
 	}
 	fault.Point("embedded:after-commit")
+	s.db.wal.fresh = false
 	s.owed = slices.DeleteFunc(s.owed, func(row outboxRow) bool { return row.position < synced })
 	s.owed = append(s.owed, outboxRow{position: b.Seen.Position, bytes: len(b.Frame)})
 	// From here on the batch is durable: what goes wrong is for the next start to repair.
@@ -107,8 +108,13 @@ func (s *Store) commitChanges(b *store.Batch, f *journal.Frame) error {
 		return s.die(err)
 	}
 	fault.Point("embedded:after-segment-write")
-	s.advance(b)                             // now the journal can be read up to it
-	if err := s.db.files.err(); err != nil { // a checkpoint failed, of which SQLite says nothing
+	s.advance(b) // now the journal can be read up to it
+	if s.db.wal.pages >= s.db.wal.limit {
+		if err := s.db.checkpoint(sqlite3.CHECKPOINT_PASSIVE); err != nil {
+			return s.die(s.db.meaning(err))
+		}
+	}
+	if err := s.db.files.err(); err != nil { // of which SQLite said nothing
 		return s.die(err)
 	}
 	return nil
@@ -129,6 +135,9 @@ func (s *Store) transact(b *store.Batch, synced uint64) error {
 	fault.Point("embedded:before-transaction")
 	err := s.db.transaction(func() error {
 		if err := s.db.apply(b.Changes); err != nil {
+			return err
+		}
+		if err := s.db.nextGeneration(); err != nil {
 			return err
 		}
 		if err := s.db.touch(b, s.cfg.KeptEpochs); err != nil {

@@ -37,18 +37,23 @@ CREATE TABLE outbox(position INTEGER PRIMARY KEY, frame BLOB NOT NULL) STRICT;
 CREATE TABLE head(
   id INTEGER PRIMARY KEY CHECK (id = 1), inc INTEGER NOT NULL, n INTEGER NOT NULL,
   position INTEGER NOT NULL, chain BLOB NOT NULL) STRICT;
+CREATE TABLE generation(id INTEGER PRIMARY KEY CHECK (id = 1), before BLOB NOT NULL, now BLOB NOT NULL) STRICT;
 `
 
 // pragmas of the one connection. EXCLUSIVE comes before WAL: then SQLite needs no shared memory.
-// secure_delete, because what was erased must not lie in free pages.
+// secure_delete, because what was erased must not lie in free pages. When the write-ahead log is
+// moved into the file, the store decides: see generation.go.
 const pragmas = `
 PRAGMA locking_mode=EXCLUSIVE; PRAGMA temp_store=MEMORY; PRAGMA mmap_size=0; PRAGMA trusted_schema=OFF;
 PRAGMA cell_size_check=ON; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON;
-PRAGMA wal_autocheckpoint=%d; PRAGMA cache_size=-%d;
+PRAGMA wal_autocheckpoint=0; PRAGMA cache_size=-%d;
 `
 
-// walFrame is what a page takes in the write-ahead log, in bytes.
-const walFrame = 4096 + 24
+// pageSize is SQLite's page, in bytes; walFrame is what one takes in the write-ahead log.
+const (
+	pageSize = 4096
+	walFrame = pageSize + 24
+)
 
 // database is the one connection to SQLite. The lock is held for each question and each
 // transaction, so that every reader sees one snapshot.
@@ -60,11 +65,13 @@ type database struct {
 	conn  *sqlite3.Conn
 	stmts map[string]*sqlite3.Stmt // prepared, by their text
 	key   []byte                   // scratch
+	wal   walState
 }
 
 // openDatabase opens or makes the file.
 func openDatabase(cfg *Config) (*database, error) {
 	d := &database{files: &fileSystem{disk: cfg.FS, wal: cfg.WAL}, stmts: map[string]*sqlite3.Stmt{}}
+	d.wal.random, d.wal.limit = cfg.Rand, int(max(1, cfg.WAL/walFrame))
 	d.name = fmt.Sprintf("haven-%p", d.files) // unique while it is registered
 	vfs.Register(d.name, d.files)
 	conn, err := sqlite3.OpenFlags("file:"+databaseName+"?vfs="+d.name,
@@ -75,9 +82,16 @@ func openDatabase(cfg *Config) (*database, error) {
 		return nil, fmt.Errorf("%s: %w", databaseName, err)
 	}
 	d.conn = conn
-	err = conn.Exec(fmt.Sprintf(pragmas, max(1, cfg.WAL/walFrame), cfg.Cache>>10))
+	err = conn.Exec(fmt.Sprintf(pragmas, cfg.Cache>>10))
+	conn.WALHook(func(_ *sqlite3.Conn, _ string, pages int) error {
+		d.wal.pages = pages
+		return nil
+	})
 	if err == nil {
 		err = d.prepareSchema(cfg.Rand)
+	}
+	if err == nil {
+		err = d.continued()
 	}
 	if err == nil {
 		err = d.writeAgain()
@@ -91,13 +105,7 @@ func openDatabase(cfg *Config) (*database, error) {
 // writeAgain moves all that the write-ahead log holds into the database and syncs both. After a
 // failed sync of an earlier process the log's pages may be in memory only, and look clean: read
 // and written elsewhere they are durable. A full disk may refuse; then the log stays.
-func (d *database) writeAgain() error {
-	err := d.conn.Exec(`PRAGMA wal_checkpoint(RESTART)`)
-	if errors.Is(err, sqlite3.FULL) {
-		return nil
-	}
-	return err
-}
+func (d *database) writeAgain() error { return d.checkpoint(sqlite3.CHECKPOINT_RESTART) }
 
 // prepareSchema makes the tables of a new store, under a new incarnation, and refuses a file that
 // is not ours, or not any more, or of a later release.
@@ -129,7 +137,10 @@ func (d *database) prepareSchema(random io.Reader) error {
 			schema, applicationID, schemaVersion)); err != nil {
 			return err
 		}
-		return d.exec(`INSERT INTO head VALUES(1, ?, 0, 0, zeroblob(32))`, inc)
+		if err := d.exec(`INSERT INTO head VALUES(1, ?, 0, 0, zeroblob(32))`, inc); err != nil {
+			return err
+		}
+		return d.beginGenerations()
 	})
 }
 

@@ -7,7 +7,7 @@ import "github.com/ncruces/go-sqlite3"
 func (s *Store) Checkpoint() error {
 	s.db.Lock()
 	defer s.db.Unlock()
-	return s.db.exec(`PRAGMA wal_checkpoint(PASSIVE)`)
+	return s.db.checkpoint(sqlite3.CHECKPOINT_PASSIVE)
 }
 
 // Plan returns how SQLite would answer a listing: the details of its query plan.

@@ -17,6 +17,8 @@ var mutants = []struct{ name, test string }{
 	{"tail-not-cut", "TestPowerCuts"},
 	{"blind-write", "TestConformance"},
 	{"retry-failed-sync", "TestFailingDisk"},
+	{"log-of-any-file", "TestRefusesAnotherTimesFile"},
+	{"log-without-generation", "TestRefusesAnotherTimesFile"},
 }
 
 // TestMutantsAreCaught runs this test binary again with each defect planted: the test named must
