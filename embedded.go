@@ -16,14 +16,17 @@ import (
 // KeyFileName is the default seal in the data folder.
 const KeyFileName = "seal.key"
 
+// openFolder opens the embedded store: [embedded.Open] or [embedded.Examine].
+type openFolder func(context.Context, embedded.Config) (*embedded.Store, error)
+
 // openEmbedded opens the data folder and, where no seal is configured, reads its key file if there
 // is one.
-func openEmbedded(ctx context.Context, cfg *Config) (store.Store, error) {
+func openEmbedded(ctx context.Context, cfg *Config, open openFolder) (store.Store, error) {
 	folder, err := disk.Dir(cfg.DataDir)
 	if err != nil {
 		return nil, fmt.Errorf("haven: data folder: %w", err)
 	}
-	s, err := embedded.Open(ctx, embedded.Config{FS: folder, Rand: cfg.Random})
+	s, err := open(ctx, embedded.Config{FS: folder, Rand: cfg.Random})
 	if err != nil {
 		return nil, fmt.Errorf("haven: %w", err)
 	}

@@ -22,15 +22,15 @@ type FsckReport struct {
 
 // Fsck opens a store as [Open] does, checks all of it, and closes it: the storage's own structure,
 // the whole chain of records, every item against its MAC and its last record, the stops chain,
-// the set of access items, and how the keys hang together. It leaves no record and writes nothing
-// but what a crash left between a commit and what follows it, as every start does.
+// the set of access items, and how the keys hang together. It changes nothing in the data folder:
+// what every start repairs after a crash is looked at as repaired.
 //
 // What is damaged is a finding, also where it keeps the store from being opened; then what can
 // still be read is checked. An error means that it could not look, or not to the end, as without
 // the right seal: what was found up to there comes with it.
 func Fsck(ctx context.Context, cfg Config, progress func(float64)) (FsckReport, error) {
 	report := FsckReport{Findings: []gate.Finding{}}
-	l, err := Load(ctx, cfg)
+	l, err := load(ctx, cfg, embedded.Examine)
 	if report.damage("store", err) {
 		return report, report.inspect(ctx, cfg)
 	}

@@ -59,8 +59,46 @@ func digests(t *testing.T, folder string) map[string][32]byte {
 	return out
 }
 
+// TestFsckChangesNothing: neither in a store that was stopped in good order, nor in one that was
+// killed, which a start would repair.
 func TestFsckChangesNothing(t *testing.T) {
 	cfg, _ := stopped(t)
+	unchanged(t, cfg)
+
+	system, err := haven.Open(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, system)
+	killed := haven.Config{DataDir: filepath.Join(t.TempDir(), "killed")}
+	if err := copyPrivate(killed.DataDir, cfg.DataDir); err != nil {
+		t.Fatal(err)
+	}
+	sound(t, system)
+	if wal, err := os.Stat(filepath.Join(killed.DataDir, "store.db-wal")); err != nil || wal.Size() == 0 {
+		t.Fatalf("nothing to repair: %v", err)
+	}
+	unchanged(t, killed)
+}
+
+// copyPrivate copies a data folder as one that no other user may read.
+func copyPrivate(to, from string) error {
+	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
+		return err
+	}
+	return filepath.WalkDir(to, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			return os.Chmod(name, 0o700)
+		}
+		return os.Chmod(name, 0o600)
+	})
+}
+
+func unchanged(t *testing.T, cfg haven.Config) {
+	t.Helper()
 	before := digests(t, cfg.DataDir)
 	report, err := haven.Fsck(t.Context(), cfg, nil)
 	if err != nil || len(report.Findings) > 0 || report.Items == 0 {
@@ -94,6 +132,9 @@ func TestFsckNamesDamage(t *testing.T) {
 				t.Fatal(err)
 			}
 			report, err := haven.Fsck(t.Context(), cfg, nil)
+			if now, err := os.ReadFile(database); err != nil || !bytes.Equal(now, damaged) {
+				t.Errorf("%s: fsck changed the database: %v", place, err)
+			}
 			if told := fmt.Sprint(report.Findings, err); strings.Contains(told, "run haven fsck") {
 				t.Errorf("%s: fsck says to run fsck: %s", place, told)
 			}

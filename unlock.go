@@ -16,6 +16,7 @@ import (
 	"github.com/haven-health/haven/internal/secret"
 	"github.com/haven-health/haven/seal"
 	"github.com/haven-health/haven/store"
+	"github.com/haven-health/haven/store/embedded"
 )
 
 // Locked is a store that was opened and not yet unlocked: what is in it cannot be read or trusted.
@@ -53,14 +54,16 @@ type Attempts struct {
 }
 
 // Load opens a store and reads what unlocking it needs. It takes the folder's lock.
-func Load(ctx context.Context, cfg Config) (*Locked, error) {
+func Load(ctx context.Context, cfg Config) (*Locked, error) { return load(ctx, cfg, embedded.Open) }
+
+func load(ctx context.Context, cfg Config, open openFolder) (*Locked, error) {
 	cfg = cfg.withDefaults()
 	l := &Locked{cfg: cfg, store: cfg.Store}
 	if l.store == nil {
 		if cfg.DataDir == "" {
 			return nil, errors.New("haven: Config needs DataDir or Store")
 		}
-		s, err := openEmbedded(ctx, &l.cfg)
+		s, err := openEmbedded(ctx, &l.cfg, open)
 		if err != nil {
 			return nil, err
 		}

@@ -17,9 +17,8 @@ func (a *app) fsck() *cobra.Command {
 		Use: "fsck", Short: "Check all of a store", GroupID: groupOperate,
 		Long: `Check all of a store: the storage's own structure, the whole chain of records, every item against
 its MAC and its last record, and how the keys hang together. It works on the data folder: stop the
-server first. It leaves no record and repairs nothing beyond what every start does; a store that was
-stopped in good order it leaves as it is, byte for byte. Where the store cannot be opened it says why,
-and what else is damaged as far as it can be read.
+server first. It changes nothing there: what the next start repairs after a crash counts as repaired.
+Where the store cannot be opened it says why, and what else is damaged as far as it can be read.
 
 Exit code 0: nothing was found; 1: something was, or it could not look, or not to the end.
 

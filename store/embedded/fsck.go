@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/ncruces/go-sqlite3"
 
@@ -38,24 +39,60 @@ func (s *Store) Fsck(ctx context.Context) ([]Finding, error) {
 	return append(found, more...), err
 }
 
-// Inspect checks what can be read of a store that [Open] refuses, as Fsck does. Why it is refused
-// is not among the findings: Open tells it. Of one that Open takes it finds what Fsck does.
-func Inspect(ctx context.Context, cfg Config) ([]Finding, error) {
-	if err := cfg.defaults(); err != nil {
-		return nil, err
-	}
-	lock, err := cfg.FS.Lock(lockName)
+// Examine opens the store as [Open] does, for looking alone, in one goroutine: not a byte of the
+// folder is changed. What a start repairs is repaired in memory, and what is committed is gone
+// with Close.
+func Examine(ctx context.Context, cfg Config) (*Store, error) {
+	s, err := examine(ctx, cfg)
 	if err != nil {
-		return nil, fmt.Errorf("embedded: inspect: %w", storeError(err))
+		return nil, errors.Join(fmt.Errorf("embedded: open: %w", err), s.Close())
 	}
-	s := &Store{cfg: cfg, lock: lock}
+	return s, nil
+}
+
+// Inspect checks what can be read of a store that [Open] refuses, as Fsck does, and changes nothing.
+// Why it is refused is not among the findings: Open tells it. Of one that Open takes it finds what
+// Fsck does.
+func Inspect(ctx context.Context, cfg Config) ([]Finding, error) {
 	var found []Finding
-	if err = s.start(); err == nil {
+	s, err := examine(ctx, cfg)
+	if err == nil {
 		found, err = s.Fsck(ctx)
 	} else if errors.Is(err, store.ErrCorrupt) {
 		found, err = s.remains(ctx)
 	}
 	return found, errors.Join(err, s.Close())
+}
+
+// examine starts the store on an overlay, under the folder's own lock. It is to be closed also
+// after an error.
+func examine(ctx context.Context, cfg Config) (*Store, error) {
+	s := &Store{lock: closers{}}
+	if err := cfg.defaults(); err != nil {
+		return s, err
+	}
+	if err := ctx.Err(); err != nil {
+		return s, fmt.Errorf("%w: %w", store.ErrUnavailable, err)
+	}
+	lock, err := cfg.FS.Lock(lockName)
+	if err != nil {
+		return s, storeError(err)
+	}
+	s, err = overlaid(cfg)
+	s.lock = closers{s.lock, lock}
+	return s, err
+}
+
+// closers are closed together.
+type closers []io.Closer
+
+// Close implements [io.Closer].
+func (all closers) Close() error {
+	var errs []error
+	for _, c := range all {
+		errs = append(errs, c.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // remains checks as much as a refused start had opened.

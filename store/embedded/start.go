@@ -36,20 +36,26 @@ func readable(files disk.FS) error {
 // into it, or remove, the write-ahead log that belongs to another. So whoever puts back what was
 // missing finds the rest as it was.
 func rehearse(cfg Config) error {
-	if err := readable(cfg.FS); err != nil {
-		return err
-	}
-	if err := complete(cfg.FS); err != nil {
-		return err
-	}
-	over := disk.NewOverlay(cfg.FS)
-	cfg.FS, cfg.Spawn = over, func(func()) {}
-	trial := &Store{cfg: cfg, lock: over}
-	err := trial.start()
+	trial, err := overlaid(cfg)
 	if ended := trial.Close(); err == nil {
 		err = storeError(ended)
 	}
 	return err
+}
+
+// overlaid starts the store on an overlay of its folder: whatever it does, the folder stays as it
+// is. After an error the store has what could be opened. It is to be closed either way.
+func overlaid(cfg Config) (*Store, error) {
+	over := disk.NewOverlay(cfg.FS)
+	s := &Store{cfg: cfg, lock: over}
+	s.cfg.FS, s.cfg.Spawn = over, func(func()) {}
+	if err := readable(cfg.FS); err != nil {
+		return s, err
+	}
+	if err := complete(cfg.FS); err != nil {
+		return s, err
+	}
+	return s, s.start()
 }
 
 // complete refuses a folder with records or changes in it and no database: a new store has neither
