@@ -73,6 +73,7 @@ const (
 	indexType    = 0 // of a key
 	indexPurpose = 1 // of a key
 	indexWrapped = 0 // of a version: master id ‖ version that wraps it
+	indexWraps   = 1 // of a version that wraps, or may: its own key's id
 	indexAliasOf = 0 // of an alias: the key's id
 )
 
@@ -148,6 +149,9 @@ func versionChange(id gate.ID, key lifecycle.Key, b *versionBody, before *store.
 	}
 	if len(b.wrapped) > 0 {
 		c.Index[indexWrapped] = wrappedIndex(b.by, b.byVer)
+	}
+	if b.Life.Wraps {
+		c.Index[indexWraps] = string(id[:])
 	}
 	return c, nil
 }

@@ -30,7 +30,7 @@ func (r *Ring) RewrapDue(ctx context.Context, master gate.ID) (MasterDue, error)
 		return due, err
 	}
 	r.stopKey(master, &key.Life)
-	q := store.Query{Kind: store.KindVersion, Prefix: string(master[:]), Limit: store.MaxPage}
+	q := store.Query{Kind: store.KindVersion, Index: indexWraps, Value: string(master[:]), Limit: store.MaxPage}
 	for more := true; more; {
 		page, err := r.cfg.View.List(ctx, q)
 		if err != nil {
@@ -41,7 +41,7 @@ func (r *Ring) RewrapDue(ctx context.Context, master gate.ID) (MasterDue, error)
 			if err != nil {
 				return due, err
 			}
-			if v.Life.Wraps && v.Life.Number != key.Life.Primary && v.Life.State != lifecycle.Pending {
+			if v.Life.Number != key.Life.Primary && v.Life.State != lifecycle.Pending {
 				due.Versions = append(due.Versions, v.Life.Number)
 			}
 			q.After = page.Items[i].ID
@@ -108,9 +108,9 @@ func (r *Ring) countOf(ctx context.Context, e *edit, k *Key) error {
 }
 
 // countKey counts what the versions of a master key wrap, and what those that are not the primary
-// do, from the newest down. It ends with the first that wraps more than is counted.
+// do, from the newest down: of those that wrap, which are few however often the key was rotated. It ends with the first that wraps more than is counted.
 func (r *Ring) countKey(ctx context.Context, master gate.ID, life *lifecycle.Key) (all, old Wraps, err error) {
-	q := store.Query{Kind: store.KindVersion, Prefix: string(master[:]), Reverse: true, Limit: maxPage}
+	q := store.Query{Kind: store.KindVersion, Index: indexWraps, Value: string(master[:]), Reverse: true, Limit: maxPage}
 	page, err := r.cfg.View.List(ctx, q)
 	if err != nil {
 		return all, old, err
@@ -120,9 +120,6 @@ func (r *Ring) countKey(ctx context.Context, master gate.ID, life *lifecycle.Key
 		v, err := decodeVersion(&page.Items[i])
 		if err != nil {
 			return all, old, err
-		}
-		if !v.Life.Wraps {
-			continue
 		}
 		n, err := r.count(ctx, master, v.Life.Number)
 		if err != nil {
