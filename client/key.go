@@ -77,6 +77,9 @@ type Key struct {
 	// that it did, or was deleted: nothing works that needs it.
 	ValidTo         time.Time `json:"valid_to,omitzero"`
 	MaterialExpired bool      `json:"material_expired,omitzero"`
+	// KeyCheckValue is the primary's: it tells whether another place holds the same material, and
+	// says nothing about it.
+	KeyCheckValue string `json:"key_check_value,omitzero"`
 	// UseCount is how often all versions together were used, LastUsedAt when last, zero for never.
 	// They are told by what describes and lists keys, not by what changes them.
 	UseCount   uint64    `json:"use_count,omitzero"`
@@ -109,11 +112,13 @@ type Version struct {
 	GraceEndsAt    time.Time `json:"grace_ends_at,omitzero"`
 	LifetimeEndsAt time.Time `json:"lifetime_ends_at,omitzero"`
 	DeletionDate   time.Time `json:"deletion_date,omitzero"`
-	// ValidTo is when imported material ends, or was deleted, which MaterialErased says.
-	ValidTo        time.Time `json:"valid_to,omitzero"`
-	MaterialErased bool      `json:"material_erased,omitzero"`
-	WasCompromised bool      `json:"was_compromised,omitzero"`
-	WrappedBy      string    `json:"wrapped_by,omitzero"`
+	// ValidTo is when imported material ends, or was deleted. MaterialExpired says that it did or was,
+	// MaterialErased that nothing of it is stored any more.
+	ValidTo         time.Time `json:"valid_to,omitzero"`
+	MaterialExpired bool      `json:"material_expired,omitzero"`
+	MaterialErased  bool      `json:"material_erased,omitzero"`
+	WasCompromised  bool      `json:"was_compromised,omitzero"`
+	WrappedBy       string    `json:"wrapped_by,omitzero"`
 	// Wraps is what a version of a master key wraps.
 	Wraps *Wraps `json:"wraps,omitzero"`
 	// UseCount is how often it was used: the sum of the three.
@@ -165,8 +170,9 @@ func (c *Client) DescribeKey(ctx context.Context, key string) (*Key, error) {
 // all fit.
 type ListKeysRequest struct {
 	Type KeyType `json:"type,omitzero"`
-	// State is disabled, pending_deletion or destroyed, where the key is, else the state of its
-	// primary; or enabled.
+	// State is disabled, pending_deletion or destroyed, where the key is; material_missing, where
+	// imported material ended, was deleted or is still to come; else the state of its primary; or
+	// enabled.
 	State   string `json:"state,omitzero"`
 	Purpose string `json:"purpose,omitzero"`
 	Tag     string `json:"tag,omitzero"` // NAME or NAME=VALUE

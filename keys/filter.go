@@ -15,7 +15,9 @@ import (
 type ListRequest struct {
 	Type Type `json:"type,omitzero"`
 	// State is what the key can be used for now: disabled, pending_deletion or destroyed where the
-	// key is, else the state of its primary; or enabled, whatever its primary's state.
+	// key is; material_missing where imported material came to its end, was deleted, or is still to
+	// come; else the state of its primary. A key that awaits its first material is pending too. Or
+	// enabled, whatever its primary's state.
 	State string `json:"state,omitzero"`
 	// Purpose is the whole purpose.
 	Purpose string `json:"purpose,omitzero"`
@@ -95,9 +97,12 @@ func cutTag(text string) (name, value string, anyValue bool) {
 
 const pendingDeletion = string(lifecycle.ReasonPendingDeletion)
 
+// materialMissing is how a list names enabled keys whose imported material is not there.
+const materialMissing = "material_missing"
+
 // listedStates are what State may be.
 func listedStates() []string {
-	names := []string{lifecycle.Enabled.String(), lifecycle.Disabled.String(), pendingDeletion}
+	names := []string{lifecycle.Enabled.String(), lifecycle.Disabled.String(), pendingDeletion, materialMissing}
 	for s := range lifecycle.State(255) {
 		if s.Valid() {
 			names = append(names, s.String())
@@ -120,7 +125,7 @@ func (f *filter) fits(b *keyBody) bool {
 
 // shows tells by the key's document what depends on its primary and the time.
 func (f *filter) shows(k *Key, life *lifecycle.Key) bool {
-	if f.State != "" && f.State != usableState(k, life) && (f.State != lifecycle.Enabled.String() || !k.Enabled) {
+	if f.State != "" && !f.isInState(k, life) {
 		return false
 	}
 	if f.DueBefore.IsZero() {
@@ -131,6 +136,19 @@ func (f *filter) shows(k *Key, life *lifecycle.Key) bool {
 	})
 }
 
+// isInState tells whether the key is what State names.
+func (f *filter) isInState(k *Key, life *lifecycle.Key) bool {
+	switch f.State {
+	case usableState(k, life):
+		return true
+	case lifecycle.Enabled.String():
+		return k.Enabled
+	case materialMissing: // still awaited
+		return k.Enabled && k.Origin == External && k.State == lifecycle.Pending
+	}
+	return false
+}
+
 // usableState is the stricter of the key's status and its primary's state.
 func usableState(k *Key, life *lifecycle.Key) string {
 	switch status := life.Status(); {
@@ -138,7 +156,9 @@ func usableState(k *Key, life *lifecycle.Key) string {
 		return pendingDeletion
 	case status != lifecycle.Enabled:
 		return status.String()
-	case k.State.Valid() && !k.MaterialExpired:
+	case k.MaterialExpired:
+		return materialMissing
+	case k.State.Valid():
 		return k.State.String()
 	}
 	return ""

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -367,6 +368,7 @@ func TestImportedLife(t *testing.T) {
 		_, err := r.km.Decrypt(background, keys.DecryptRequest{Ciphertext: c})
 		return err
 	}
+	r.listed(k.ID, "material_missing", "pending")
 	_, err := encrypt(k.ID)
 	refused("a use without material", "pending", "has no material yet", err)
 	_, err = r.km.RotateKey(background, k.ID)
@@ -380,9 +382,11 @@ func TestImportedLife(t *testing.T) {
 	if !k.ValidTo.Equal(ends) {
 		t.Errorf("valid to %s, want %s", k.ValidTo, ends)
 	}
+	r.listed(k.ID, "active")
 	old, err := encrypt(k.ID)
 	r.fatal(err)
 	r.pass(10)
+	r.listed(k.ID, "material_missing") // though no record of the end was written yet
 	_, err = encrypt(k.ID)
 	refused("encrypting after the end", "material_expired", "import the same again", err)
 	refused("decrypting after the end", "material_expired", "", decrypt(old))
@@ -404,6 +408,12 @@ func TestImportedLife(t *testing.T) {
 		r.fatal(err)
 	}
 	refused("decrypting what was deleted", "material_expired", "", decrypt(old))
+	r.listed(k.ID, "material_missing")
+	_, err = r.km.DisableKey(background, k.ID)
+	r.fatal(err)
+	r.listed(k.ID)
+	_, err = r.km.EnableKey(background, k.ID)
+	r.fatal(err)
 	r.mustBring(k.ID+"@1", aesKey(1), time.Time{})
 	r.fatal(decrypt(old))
 
@@ -434,6 +444,27 @@ func TestImportedLife(t *testing.T) {
 		t.Errorf("after the compromise, it shows %+v", k)
 	}
 	r.fatal(decrypt(old))
+}
+
+// listed asserts by which of the states a key with or without material is listed, and that its document,
+// its version's and the list tell the same of the material.
+func (r *rig) listed(key string, states ...string) {
+	r.Helper()
+	for _, state := range []string{"material_missing", "pending", "active"} {
+		page, err := r.km.ListKeys(background, keys.ListRequest{State: state})
+		r.fatal(err)
+		found := slices.ContainsFunc(page.Keys, func(k keys.Key) bool { return k.ID == key })
+		if want := slices.Contains(states, state); found != want {
+			r.Errorf("listed by state %s: %t, want %t", state, found, want)
+		}
+	}
+	k, err := r.km.DescribeKey(background, key)
+	r.fatal(err)
+	versions, err := r.km.ListKeyVersions(background, keys.ListVersionsRequest{Key: key})
+	r.fatal(err)
+	if v := versions.Versions[0]; v.MaterialExpired != k.MaterialExpired || v.CheckValue != k.CheckValue || !v.ValidTo.Equal(k.ValidTo) {
+		r.Errorf("the key shows %+v, its version %+v", k, v)
+	}
 }
 
 // parametersOf only asks for parameters.

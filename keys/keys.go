@@ -98,8 +98,11 @@ type Key struct {
 	// that it did, or was deleted: nothing works that needs it.
 	ValidTo         time.Time `json:"valid_to,omitzero"`
 	MaterialExpired bool      `json:"material_expired,omitzero"`
-	CreatedAt       time.Time `json:"created_at"`
-	CreatedBy       gate.ID   `json:"created_by"`
+	// CheckValue is the primary's: it tells whether another place holds the same material, and says
+	// nothing about it.
+	CheckValue string    `json:"key_check_value,omitzero"`
+	CreatedAt  time.Time `json:"created_at"`
+	CreatedBy  gate.ID   `json:"created_by"`
 	// WrappedBy is the master version that wraps the primary, ID@N; "root" for a master key.
 	WrappedBy string            `json:"wrapped_by,omitzero"`
 	Tags      map[string]string `json:"tags,omitzero"`
@@ -129,11 +132,13 @@ type Version struct {
 	GraceEndsAt    time.Time       `json:"grace_ends_at,omitzero"`
 	LifetimeEndsAt time.Time       `json:"lifetime_ends_at,omitzero"`
 	DeletionDate   time.Time       `json:"deletion_date,omitzero"`
-	// ValidTo is when its imported material comes to its end, or was erased.
-	ValidTo        time.Time `json:"valid_to,omitzero"`
-	MaterialErased bool      `json:"material_erased,omitzero"`
-	WasCompromised bool      `json:"was_compromised,omitzero"`
-	WrappedBy      string    `json:"wrapped_by,omitzero"`
+	// ValidTo is when its imported material comes to its end, or was erased. MaterialExpired says
+	// that it did or was, MaterialErased that nothing of it is stored any more.
+	ValidTo         time.Time `json:"valid_to,omitzero"`
+	MaterialExpired bool      `json:"material_expired,omitzero"`
+	MaterialErased  bool      `json:"material_erased,omitzero"`
+	WasCompromised  bool      `json:"was_compromised,omitzero"`
+	WrappedBy       string    `json:"wrapped_by,omitzero"`
 	// Wraps is what a version of a master key wraps.
 	Wraps *Wraps `json:"wraps,omitzero"`
 	// UseCount is the sum of the next three: uses that encrypt, sign or make a MAC; that decrypt or

@@ -82,7 +82,7 @@ func (r *Ring) showVersion(ctx context.Context, a gate.Approved, key *loadedKey,
 		State:     lifecycle.Effective(key.body.Life, life, a.Time()),
 		CreatedAt: life.CreatedAt, ExpiresAt: life.ExpiresAt, GraceEndsAt: life.GraceEndsAt,
 		LifetimeEndsAt: life.LifetimeEndsAt, DeletionDate: life.DeletionDate,
-		ValidTo: life.MaterialEndsAt, MaterialErased: life.MaterialErased,
+		ValidTo: life.MaterialEndsAt, MaterialExpired: life.WithoutMaterial(a.Time()), MaterialErased: life.MaterialErased,
 		WasCompromised: life.WasCompromised, WrappedBy: r.wrappedBy(b), Wraps: wraps, CheckValue: b.Check,
 	}, nil
 }

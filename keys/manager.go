@@ -254,7 +254,7 @@ func (r *Ring) document(id gate.ID, b *keyBody, primary *versionBody, now time.T
 		k.State = lifecycle.Effective(b.Life, primary.Life, now)
 		k.ValidTo, k.MaterialExpired = primary.Life.MaterialEndsAt, primary.Life.WithoutMaterial(now)
 		k.ExpiresAt, k.NextRotationAt = primary.Life.ExpiresAt, b.Life.NextRotation(primary.Life)
-		k.WrappedBy = r.wrappedBy(primary)
+		k.WrappedBy, k.CheckValue = r.wrappedBy(primary), primary.Check
 	} else if b.Life.Versions > 0 && b.Life.CompromisedThrough == b.Life.Versions {
 		k.State = lifecycle.Compromised
 	}

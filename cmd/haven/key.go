@@ -15,9 +15,10 @@ import (
 const keyFields = `Fields of --output json: key_id, arn, alias (the first of aliases), aliases, type, spec, key_usage,
 purpose, description, owner, origin, state and version (the primary's), versions, previous_version
 (after a rotation), rotation_days, grace_days, lifetime_days, created_at, created_by, expires_at,
-next_rotation_at, valid_to and material_expired (of imported material), deletion_date, last_used_at,
-use_count, wrapped_by, wraps and rewrap_left (of a master key: count, more), tags, enabled,
-disabled_until. What a key does not have is absent.`
+next_rotation_at, valid_to (when imported material ends) and material_expired (it did, or was deleted),
+key_check_value (of the primary's material), deletion_date, last_used_at, use_count, wrapped_by, wraps
+and rewrap_left (of a master key: count, more), tags, enabled, disabled_until. What a key does not
+have is absent.`
 
 // keyReference documents how keys are named.
 const keyReference = `KEY is a key's id, ARN, alias (alias/NAME) or alias ARN; KEY@N names version N.`
@@ -79,6 +80,7 @@ func keyRows(k *client.Key) *table {
 	}
 	t.add("owner", k.Owner)
 	t.add("type", fmt.Sprintf("%s, %s", k.Type, k.Spec))
+	t.add("origin", string(k.Origin))
 	t.add("state", stateOf(k))
 	t.add("version", versionOf(k))
 	t.add("rotation", period(k.RotationDays)+", then "+fmt.Sprintf("%d days of grace", k.GraceDays))
@@ -87,7 +89,8 @@ func keyRows(k *client.Key) *table {
 	}
 	t.add("next rotation", when(k.NextRotationAt))
 	t.add("expires", when(k.ExpiresAt))
-	t.add("material ends", when(k.ValidTo))
+	t.add(materialEnd(k), when(k.ValidTo))
+	t.add("check value", k.KeyCheckValue)
 	t.add("deletion", when(k.DeletionDate))
 	t.add("created", when(k.CreatedAt)+" by "+k.CreatedBy)
 	t.add("wrapped by", k.WrappedBy)
@@ -117,11 +120,18 @@ func stateOf(k *client.Key) string {
 	case k.Version == 0:
 		return "no primary: rotate it"
 	case k.State == client.Pending && k.Origin == client.ExternalOrigin:
-		return "pending: import its material"
+		return "material missing: import it"
 	case k.MaterialExpired:
-		return string(k.State) + ", without its material"
+		return "material missing: import the same again"
 	}
 	return string(k.State)
+}
+
+func materialEnd(k *client.Key) string {
+	if k.MaterialExpired {
+		return "material ended"
+	}
+	return "material ends"
 }
 
 func versionOf(k *client.Key) string {

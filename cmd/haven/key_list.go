@@ -21,10 +21,11 @@ func (a *app) keyList() *cobra.Command {
 		Long: `List keys, newest first, a page at a time; by alias with --alias-prefix. Of the filters, those that
 are given must all fit.
 
-Fields of --output json: keys (key documents: see haven key show --help), next_cursor (absent at
-the end).`,
+Fields of --output json: keys (key documents, with origin, valid_to, material_expired,
+key_check_value and what else haven key show --help lists), next_cursor (absent at the end).`,
 		Example: `  haven key list --type data --state active
   haven key list --due-within 14d --tag site=camp-3
+  haven key list --state material_missing
   haven key list --limit 100 --output json`,
 		Args: exactly(),
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -54,7 +55,7 @@ the end).`,
 	}
 	flags := c.Flags()
 	flags.StringVar(&kind, "type", "", "only keys of this `type`")
-	flags.StringVar(&req.State, "state", "", "only keys that are `STATE`: enabled, disabled, pending_deletion, or, if enabled,\nwhose primary is active, compromised, …")
+	flags.StringVar(&req.State, "state", "", "only keys that are `STATE`: enabled, disabled, pending_deletion, material_missing or, if\nenabled, whose primary is active, compromised, …")
 	flags.StringVar(&req.Purpose, "purpose", "", "only keys for exactly this")
 	flags.StringVar(&req.Tag, "tag", "", "only keys with this tag, `NAME` or NAME=VALUE")
 	flags.StringVar(&req.AliasPrefix, "alias-prefix", "", "only keys with an alias that begins so, `alias/…`")
