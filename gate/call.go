@@ -119,12 +119,27 @@ func (t *Target) CheckMaster(now time.Time) error {
 		return Refused(t.Wrapping, &lifecycle.Refusal{Reason: lifecycle.ReasonResumeFirst})
 	case t.Master.Status() != lifecycle.Enabled:
 		return &Error{Code: InvalidState, Key: t.Key, Reason: "master_" + reasonOf(t.Master),
-			Detail: fmt.Sprintf("key %s cannot be used while its master key %s is %s", t.Key, t.Wrapping, t.Master.Status())}
+			Detail: fmt.Sprintf("key %s cannot be used while its master key %s is %s%s", t.Key, t.Wrapping, t.Master.Status(), resumed[t.Master.Status()])}
 	case t.Master.Primary == 0 && t.WrappingVer <= t.Master.CompromisedThrough:
 		return &Error{Code: InvalidState, Key: t.Key, Reason: "master_compromised",
-			Detail: fmt.Sprintf("key %s cannot be used: its master key %s was compromised as a whole; rotate the master key", t.Key, t.Wrapping)}
+			Detail: fmt.Sprintf("key %s cannot be used: its master key %s was compromised as a whole and has no primary: %s", t.Key, t.Wrapping, newPrimary(t.Master))}
 	}
 	return nil
+}
+
+// resumed is how a stopped master key, and with it what it wraps, comes back. Only then can a key
+// leave it: what is stopped with its master is not taken from under it.
+var resumed = map[lifecycle.Status]string{
+	lifecycle.Disabled:        ": enable-key on the master key lets it be used again; to another master it is moved by update-key after that",
+	lifecycle.PendingDeletion: ": cancel-key-deletion, then enable-key, on the master key let it be used again; to another master it is moved by update-key after that",
+}
+
+// newPrimary is what gives a key without a primary one.
+func newPrimary(k *lifecycle.Key) string {
+	if k.External {
+		return "import new material with get-parameters-for-import and import-key-material"
+	}
+	return "rotate-key makes one"
 }
 
 // withoutPrimary decides a use of a key that has none: an older version may still tell whether a
@@ -134,7 +149,7 @@ func (t *Target) withoutPrimary(use lifecycle.Use) error {
 		return nil
 	}
 	return &Error{Code: InvalidState, Key: t.Key, Reason: string(lifecycle.ReasonCompromised),
-		Detail: fmt.Sprintf("key %s has no primary version since it was compromised; rotate it", t.Key)}
+		Detail: fmt.Sprintf("key %s has no primary version since it was compromised: %s", t.Key, newPrimary(&t.State))}
 }
 
 func reasonOf(k *lifecycle.Key) string {

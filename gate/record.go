@@ -64,7 +64,7 @@ var advice = map[lifecycle.Reason]string{
 	lifecycle.ReasonNotPrimary:         "is not the primary; name it with @N while its grace period lasts",
 	lifecycle.ReasonDeprecated:         "is deprecated: it decrypts and does not encrypt; use the primary",
 	lifecycle.ReasonExpired:            "is expired; restore-version brings it back until its deletion date",
-	lifecycle.ReasonCompromised:        "is compromised: it is revoked for good, and what it protected stays closed; use the primary, and rotate the key if it has none",
+	lifecycle.ReasonCompromised:        "is compromised: it is revoked for good, and what it protected stays closed; use the primary; if the key has none rotate it, or import new material if it is EXTERNAL",
 	lifecycle.ReasonDestroyed:          "is destroyed",
 	lifecycle.ReasonRotateFirst:        "is at the end of its cryptoperiod; rotate the key",
 	lifecycle.ReasonResumeFirst:        "was disabled until now; enable-key lets it be used again",

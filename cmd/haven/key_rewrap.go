@@ -40,7 +40,7 @@ func (a *app) awaitRewrap(ctx context.Context, c *client.Client, name string) (*
 		case !k.Enabled:
 			return nil, fmt.Errorf("%s key versions wait to be re-wrapped and cannot be while key %s is %s", wraps(k.RewrapLeft), k.KeyID, stateOf(k))
 		case k.Version == 0:
-			return nil, fmt.Errorf("%s key versions wait to be re-wrapped and cannot be while key %s has no primary: rotate it", wraps(k.RewrapLeft), k.KeyID)
+			return nil, fmt.Errorf("%s key versions wait to be re-wrapped and cannot be while key %s has %s", wraps(k.RewrapLeft), k.KeyID, stateOf(k))
 		}
 		a.progress("%s key versions left…", wraps(k.RewrapLeft))
 		select {
