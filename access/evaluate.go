@@ -86,10 +86,8 @@ func Decide(r *Request) Decision {
 		delegated = how == asAccount
 	}
 	if r.Object != nil {
-		for i := range r.Object.Grants {
-			if g := &r.Object.Grants[i]; g.allows(r) && (g.Grantee == r.Principal.ID || !limited) {
-				return Decision{Allowed: true, By: ByGrant, Grant: g.ID}
-			}
+		if g := r.granted(limited); g != nil {
+			return Decision{Allowed: true, By: ByGrant, Grant: g.ID}
 		}
 	}
 	if !delegated || limited {
@@ -189,30 +187,4 @@ func (s *statement) about(r *Request) bool {
 		}
 	}
 	return s.notResources
-}
-
-// allows tells whether a grant is about the request.
-func (g *Grant) allows(r *Request) bool {
-	if g.Grantee != r.Principal.ID && (r.Principal.RoleID == "" || g.Grantee != r.Principal.RoleID) || !g.actions.has(r.Action) {
-		return false
-	}
-	return within(g.Equals, r.Context, true) && within(g.Subset, r.Context, false)
-}
-
-// within tells whether the encryption context has every pair of a constraint, and, if exactly, no
-// other.
-func within(want map[string]string, c Context, exactly bool) bool {
-	if want == nil {
-		return true
-	}
-	if c == nil {
-		return len(want) == 0
-	}
-	for name, value := range want {
-		if got, ok := c.Get(name); !ok || got != value {
-			return false
-		}
-	}
-	_, more := c.Name(len(want))
-	return !exactly || !more
 }

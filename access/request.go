@@ -38,24 +38,18 @@ type Principal struct {
 	AuthMethods      []string
 }
 
-// Object is what a request is done to, as far as decisions go: a key or a stored key.
+// Object is what a request is done to, as far as decisions go: a key or a stored key. It is made
+// when that is loaded, and not changed.
 type Object struct {
 	ARN     string
 	Account string
 	// Policy is its own; nil where objects of its kind have none.
 	Policy *Policy
-	Grants []Grant
+	// Grants are those on it by grantee, so that a decision costs the same whoever else has some.
+	Grants map[string][]Grant
 	Tags   map[string]string
-}
-
-// Grant lets one principal do some actions to one object, as long as its constraints hold.
-type Grant struct {
-	ID string
-	// Grantee is the principal's id.
-	Grantee string
-	actions actionSet
-	// Equals and Subset constrain the encryption context; nil constrains nothing.
-	Equals, Subset map[string]string
+	// Values are what else is known of it, whatever is asked.
+	Values []Value
 }
 
 // Context is a request's encryption context.
@@ -66,7 +60,7 @@ type Context interface {
 	Name(i int) (name string, ok bool)
 }
 
-// Value is one value of a condition key that is about the request.
+// Value is one value of a condition key that is about the request, or about its object.
 type Value struct {
 	Key  Key
 	Text string
@@ -106,7 +100,10 @@ func (r *Request) value(k Key, suffix string, i int) (string, bool) {
 	case EncryptionContextKeys:
 		return r.contextName(i)
 	case TagKeys:
-		return nth(i, len(r.RequestTags), func() string { return r.RequestTags[i].Name })
+		if i < len(r.RequestTags) {
+			return r.RequestTags[i].Name, true
+		}
+		return r.listed(k, i-len(r.RequestTags)) // of tags that are to be taken away
 	case AuthMethods:
 		return nth(i, len(r.Principal.AuthMethods), func() string { return r.Principal.AuthMethods[i] })
 	case ResourceAliases, GrantOperations:
@@ -146,18 +143,27 @@ func (r *Request) contextName(i int) (string, bool) {
 	return r.Context.Name(i)
 }
 
-// listed returns the i-th of the values given for a key.
+// listed returns the i-th of the values given for a key: the request's, then its object's.
 func (r *Request) listed(k Key, i int) (string, bool) {
-	for j := range r.Values {
-		if r.Values[j].Key != k {
+	text, skipped, ok := nthOf(r.Values, k, i)
+	if !ok && r.Object != nil {
+		text, _, ok = nthOf(r.Object.Values, k, i-skipped)
+	}
+	return text, ok
+}
+
+// nthOf returns the i-th value of a key in a list, or how many there are.
+func nthOf(list []Value, k Key, i int) (text string, n int, ok bool) {
+	for j := range list {
+		if list[j].Key != k {
 			continue
 		}
-		if i == 0 {
-			return r.Values[j].Text, true
+		if n == i {
+			return list[j].Text, n, true
 		}
-		i--
+		n++
 	}
-	return "", false
+	return "", n, false
 }
 
 // global returns the value of a key that every request has, or may have.
