@@ -15,7 +15,7 @@ type Reading struct {
 	epoch  uint64
 	resets uint64 // of recent, when it began
 	prints []print
-	first  [14]print // room for an ordinary operation without an allocation
+	first  [32]print // room for an ordinary operation without an allocation
 	id     [64]byte  // scratch, likewise
 }
 
@@ -68,6 +68,9 @@ type cached[K comparable, V any] struct {
 	key   K
 	value V
 	print print
+	// Of a composed value: what else it rests on, and as of which epoch.
+	rests []print
+	epoch uint64
 	used  bool
 	dead  bool
 }
@@ -88,46 +91,86 @@ func NewCache[K comparable, V any](v *View, size int, kind store.Kind, id func([
 // Get returns the value of key, from the cache or by load, and notes it in r. load returns the
 // value and the epoch of the snapshot it read; its error is returned as it is.
 func (c *Cache[K, V]) Get(ctx context.Context, r *Reading, key K, load func(context.Context, K) (V, store.Epoch, error)) (V, error) {
+	return c.GetComposed(ctx, r, key, func(ctx context.Context, key K) (V, Rests, error) {
+		value, epoch, err := load(ctx, key)
+		return value, Rests{Epoch: epoch}, err
+	})
+}
+
+// Rests is what a composed value rests on beside the item that it is cached by: the items, and the
+// epoch of the earliest snapshot that any of it was read from.
+type Rests struct {
+	On    []store.Ref
+	Epoch store.Epoch
+}
+
+// GetComposed is Get for a value that is made of several items: a change of any of them is met
+// as a change of the first is. All of them are noted in r.
+func (c *Cache[K, V]) GetComposed(ctx context.Context, r *Reading, key K, load func(context.Context, K) (V, Rests, error)) (V, error) {
 	p := c.view.recent.printOf(c.kind, c.id(r.id[:0], key))
 	r.add(p)
 	s := &c.shards[p%shards]
-	s.mu.Lock()
-	if e := s.items[p]; e != nil && e.key == key {
-		e.used = true
-		value := e.value // drop clears it
-		s.mu.Unlock()
+	if value, ok := c.held(s, p, key, r); ok {
 		return value, nil
 	}
-	s.mu.Unlock()
 	_, undone := c.view.recent.takenBack()
-	value, epoch, err := load(ctx, key)
+	value, rests, err := load(ctx, key)
 	if err != nil {
+		for _, ref := range rests.On { // a refusal rests on them as well
+			r.add(c.view.recent.print(ref))
+		}
 		return value, err
 	}
-	r.lower(epoch.N)
-	c.fill(s, p, key, value, r.epoch, undone)
+	e := &cached[K, V]{key: key, value: value, print: p, used: true}
+	for _, ref := range rests.On {
+		e.rests = append(e.rests, c.view.recent.print(ref))
+	}
+	r.prints = append(r.prints, e.rests...)
+	r.lower(rests.Epoch.N)
+	e.epoch = r.epoch
+	c.fill(s, e, r.epoch, undone)
 	return value, nil
+}
+
+// held returns the value of key if it is held and what it was made of was not touched since, and
+// notes that in r.
+func (c *Cache[K, V]) held(s *cacheShard[K, V], p print, key K, r *Reading) (value V, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e := s.items[p]
+	if e == nil || e.key != key {
+		return value, false
+	}
+	if len(e.rests) > 0 {
+		if c.view.recent.since(e.epoch, e.rests) && !fault.Mutant("stale-composition-used") {
+			c.drop(s, e)
+			return value, false
+		}
+		r.prints = append(r.prints, e.rests...)
+	}
+	e.used = true
+	return e.value, true // drop clears it
 }
 
 // fill keeps a loaded value unless a change of it was applied after epoch. That is the reading's,
 // not the snapshot's: between a commit and its being applied, the item is new and the stops that
 // it lifts still stand. Nor is a value kept when a staged change was taken back meanwhile: the
 // load may have met its stops.
-func (c *Cache[K, V]) fill(s *cacheShard[K, V], p print, key K, value V, epoch, undone uint64) {
+func (c *Cache[K, V]) fill(s *cacheShard[K, V], e *cached[K, V], epoch, undone uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	_, now := c.view.recent.takenBack()
 	if fault.Mutant("load-of-undone-kept") {
 		now = undone
 	}
-	if stale := now != undone || c.view.recent.since(epoch, []print{p}); stale && !fault.Mutant("stale-fill-installed") {
+	stale := now != undone || c.view.recent.since(epoch, []print{e.print}) || c.view.recent.since(epoch, e.rests)
+	if stale && !fault.Mutant("stale-fill-installed") {
 		return
 	}
-	e := &cached[K, V]{key: key, value: value, print: p, used: true}
-	if old := s.items[p]; old != nil {
+	if old := s.items[e.print]; old != nil {
 		c.drop(s, old)
 	}
-	s.items[p] = e
+	s.items[e.print] = e
 	if len(s.ring) < s.size {
 		s.ring = append(s.ring, e)
 		return

@@ -171,8 +171,9 @@ type Resolver interface {
 type Request struct {
 	// References are resolved in order; none for operations on no key.
 	References []Reference
-	// Resources are ARNs of what else is changed: the caller needs the operation's permission for
-	// them as well.
+	// Resources are ARNs of what else is read or changed: the caller needs the operation's permission
+	// for each of them as well. Of a request with neither references nor resources the caller needs
+	// it for "*", which may stand among them.
 	Resources []string
 	// Replay is given the stored answer when the call's idempotency key was used before; nil where
 	// the operation takes none.

@@ -222,7 +222,7 @@ func (g *Gate) approve(ctx context.Context, c *Call, req *Request, a *Approved) 
 		}
 		a.targets = append(a.targets, target)
 	}
-	if len(a.targets) == 0 {
+	if len(a.targets) == 0 && len(req.Resources) == 0 {
 		return g.permit(c, c.op, "*")
 	}
 	for i := range a.targets {

@@ -11,7 +11,13 @@ import (
 
 // decides tells which kinds decide who may do what. They are one set, whose hash stands in every
 // frame, so that one of them rolled back or deleted is found.
-func decides(k store.Kind) bool { return k == store.KindPrincipal || k == store.KindCredential }
+func decides(k store.Kind) bool {
+	switch k {
+	case store.KindPrincipal, store.KindCredential, store.KindGroup, store.KindPolicy, store.KindGrant, store.KindApproval:
+		return true
+	}
+	return false
+}
 
 // setHash is a multiset hash (MSet-Add-Hash, Clarke et al., ASIACRYPT 2003): the sum modulo 2^256
 // of a keyed hash of each element. Without the key nobody can find other elements with the same

@@ -16,6 +16,7 @@ var mutants = []struct{ name, test string }{
 	{"epoch-read-before-close", "TestRecordOfRerun"},
 	{"recheck-only-when-moved", "TestStaleUse"},
 	{"stale-fill-installed", "TestStaleFill"},
+	{"stale-composition-used", "TestComposed"},
 	{"later-load-hides-earlier-epoch", "TestEarlierEpochCounts"},
 	{"load-of-undone-kept", "TestLoadDuringFailure"},
 	{"inserted-deny-does-not-bump", "TestInsertedAccessItem"},

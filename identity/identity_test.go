@@ -207,7 +207,7 @@ func TestAdministrator(t *testing.T) {
 		if (err == nil) != valid || err != nil && !errors.Is(err, gate.InvalidRequest) {
 			t.Errorf("%q: %v", name, err)
 		}
-		if valid && len(changes) != 2 {
+		if valid && len(changes) != 3 {
 			t.Errorf("%q: %d changes", name, len(changes))
 		}
 	}

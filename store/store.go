@@ -35,12 +35,18 @@ const (
 	KindRoot        Kind = 9  // what the root key wraps for the store itself: id is its name
 	KindSetting     Kind = 10 // a setting of the whole system: id is its name
 	KindUsage       Kind = 11 // counts of uses: id is the key's 16 bytes and a number, big-endian uint32, or a name
+	KindGroup       Kind = 12 // a group of principals: id is its 16 bytes
+	KindPolicy      Kind = 13 // a policy: id is its 16 bytes; a key's own has the key's
+	KindGrant       Kind = 14 // a grant on a key: id is its 16 bytes
+	KindName        Kind = 15 // a name that one principal, group or policy has: id is "user/NAME", "role/NAME", "group/NAME" or "policy/NAME"
+	KindApproval    Kind = 16 // a request for approvals: id is its 16 bytes
 )
 
 var kindNames = [...]string{
 	KindKey: "key", KindVersion: "version", KindAlias: "alias", KindPrincipal: "principal",
 	KindCredential: "credential", KindStop: "stop", KindIdempotency: "idempotency",
 	KindSeal: "seal", KindRoot: "root", KindSetting: "setting", KindUsage: "usage",
+	KindGroup: "group", KindPolicy: "policy", KindGrant: "grant", KindName: "name", KindApproval: "approval",
 }
 
 // String returns the kind's name.

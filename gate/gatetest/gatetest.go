@@ -260,7 +260,7 @@ func (w *World) Person(name string, administrator bool) ([]gate.Change, gate.ID,
 		if without == string(changes[0].Body) {
 			w.Fatalf("no mark of an administrator in %s", without)
 		}
-		changes[0].Body, changes[0].Index = []byte(without), [4]string{}
+		changes[0].Body, changes[0].Index[0] = []byte(without), ""
 	}
 	return changes, id, token
 }

@@ -1,0 +1,216 @@
+package identity
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+
+	"github.com/haven-health/haven/access"
+	"github.com/haven-health/haven/gate"
+	"github.com/haven-health/haven/internal/secret"
+	"github.com/haven-health/haven/store"
+)
+
+// cacheSize bounds how many principals and credentials are held decoded.
+const cacheSize = 16384
+
+// Directory looks principals and credentials up. It implements gate.Authenticator.
+type Directory struct {
+	view        *gate.View
+	account     string
+	principals  *gate.Cache[gate.ID, *gate.Principal]
+	credentials *gate.Cache[[32]byte, *credentialBody]
+}
+
+// New makes a directory over a view. Account is the 12-digit account in ARNs.
+func New(view *gate.View, account string) *Directory {
+	return &Directory{
+		view: view, account: account,
+		principals:  gate.NewCache[gate.ID, *gate.Principal](view, cacheSize, store.KindPrincipal, appendID, nil),
+		credentials: gate.NewCache[[32]byte, *credentialBody](view, cacheSize, store.KindCredential, appendHash, nil),
+	}
+}
+
+// nobody is the one answer to a proof that proves nothing.
+func nobody() error {
+	return gate.Errorf(gate.Unauthenticated, "no valid credential; send Authorization: Bearer with a token that is in force")
+}
+
+// Authenticate implements gate.Authenticator. A token that does not exist takes the same way as
+// one that does, up to the look-up of its hash.
+func (d *Directory) Authenticate(ctx context.Context, r *gate.Reading, p *gate.Proof) (gate.Principal, error) {
+	id := p.Local
+	if id.IsZero() {
+		if n := p.Bearer.Len(); n == 0 || n > MaxToken {
+			return gate.Principal{}, nobody()
+		}
+		c, err := d.credentials.Get(ctx, r, sha256.Sum256(secret.Expose(p.Bearer)), d.loadCredential)
+		if err != nil {
+			return gate.Principal{}, err
+		}
+		if !c.Expires.IsZero() && !d.view.Now().Before(c.Expires) {
+			return gate.Principal{}, nobody()
+		}
+		id = c.Principal
+	}
+	principal, err := d.principals.GetComposed(ctx, r, id, d.loadPrincipal)
+	if err != nil {
+		return gate.Principal{}, err
+	}
+	return *principal, nil
+}
+
+func (d *Directory) loadCredential(ctx context.Context, hash [32]byte) (*credentialBody, store.Epoch, error) {
+	items, epoch, err := d.view.Get(ctx, credentialRef(hash))
+	if err != nil {
+		return nil, epoch, err
+	}
+	if items[0].Revision == 0 {
+		return nil, epoch, nobody()
+	}
+	c, err := decodeCredential(&items[0])
+	return c, epoch, err
+}
+
+// loadPrincipal makes a principal of its item and those of its groups and policies.
+func (d *Directory) loadPrincipal(ctx context.Context, id gate.ID) (*gate.Principal, gate.Rests, error) {
+	l := loading{d: d, ctx: ctx}
+	items, err := l.get(principalRef(id))
+	if err != nil {
+		return nil, l.rests, err
+	}
+	if items[0].Revision == 0 {
+		return nil, l.rests, nobody()
+	}
+	body, err := decodePrincipal(&items[0])
+	if err != nil {
+		return nil, l.rests, err
+	}
+	if body.Disabled {
+		return nil, l.rests, nobody()
+	}
+	p := principalOf(id, body, d.account)
+	if err := l.policies(body, p.Access); err != nil {
+		return nil, l.rests, err
+	}
+	return &p, l.rests, nil
+}
+
+// loading reads the items that one principal is made of, and notes them.
+type loading struct {
+	d     *Directory
+	ctx   context.Context
+	rests gate.Rests
+	read  bool
+}
+
+// get reads items and notes them, with the earliest epoch of any.
+func (l *loading) get(refs ...store.Ref) ([]store.Item, error) {
+	if len(refs) == 0 {
+		return nil, nil
+	}
+	items, epoch, err := l.d.view.Get(l.ctx, refs...)
+	if err != nil {
+		return nil, err
+	}
+	if !l.read || epoch.N < l.rests.Epoch.N {
+		l.rests.Epoch, l.read = epoch, true
+	}
+	l.rests.On = append(l.rests.On, refs...)
+	return items, nil
+}
+
+// policies gives the principal what its own and its groups' policies say, and its boundary.
+func (l *loading) policies(b *principalBody, to *access.Principal) error {
+	ids := append([]gate.ID(nil), b.Policies...)
+	refs := make([]store.Ref, len(b.Groups))
+	for i, group := range b.Groups {
+		refs[i] = groupRef(group)
+	}
+	groups, err := l.get(refs...)
+	if err != nil {
+		return err
+	}
+	for i := range groups {
+		if groups[i].Revision == 0 {
+			return missing("group")
+		}
+		group, err := decodeGroup(&groups[i])
+		if err != nil {
+			return err
+		}
+		ids = append(ids, group.Policies...)
+	}
+	if to.Policies, err = l.compiled(ids); err != nil || b.Boundary.IsZero() {
+		return err
+	}
+	boundary, err := l.compiled([]gate.ID{b.Boundary})
+	if err == nil {
+		to.Boundary = boundary[0]
+	}
+	return err
+}
+
+// compiled reads policies and compiles them.
+func (l *loading) compiled(ids []gate.ID) ([]*access.Policy, error) {
+	refs := make([]store.Ref, len(ids))
+	for i, id := range ids {
+		refs[i] = policyRef(id)
+	}
+	items, err := l.get(refs...)
+	if err != nil {
+		return nil, err
+	}
+	var out []*access.Policy
+	for i := range items {
+		if items[i].Revision == 0 {
+			return nil, missing("policy")
+		}
+		body, err := decodePolicy(&items[i])
+		if err != nil {
+			return nil, err
+		}
+		p, err := access.Compile([]byte(body.Document), access.Identity, l.d.account, nil)
+		if err != nil {
+			return nil, unreadable(body.Name, err)
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+// missing answers for what a principal names and the store does not have: whoever took it away may
+// have taken a Deny away, so nothing is decided without it.
+func missing(what string) error {
+	return gate.Errorf(gate.Tampered, "a %s that a principal has is missing from the store; run haven fsck", what)
+}
+
+// unreadable answers for a stored policy that this release cannot honour.
+func unreadable(name string, err error) error {
+	return gate.Errorf(gate.Internal, "policy %s cannot be honoured; it may come from a later release: %v", name, errors.Unwrap(err))
+}
+
+// principalOf makes what the gate and decisions know of a stored principal, its policies left out.
+// The bootstrap administrator stands for the account itself.
+func principalOf(id gate.ID, p *principalBody, account string) gate.Principal {
+	called := arn(account, spaceOf(p.Kind), p.Name)
+	return gate.Principal{
+		ID: id, Name: p.Name, Administrator: p.Administrator, ARN: called,
+		Access: &access.Principal{
+			ID: id.String(), ARN: called, Account: account, Root: p.Administrator, Kind: "User", Name: p.Name, Tags: p.Tags,
+		},
+	}
+}
+
+// Administrators returns the ids of the administrators: who the library acts as by default.
+func (d *Directory) Administrators(ctx context.Context) ([]gate.ID, error) {
+	page, err := d.view.List(ctx, store.Query{Kind: store.KindPrincipal, Index: indexAdministrator, Value: administratorIndex, Limit: store.MaxPage})
+	if err != nil {
+		return nil, err
+	}
+	var out []gate.ID
+	for i := range page.Items {
+		out = append(out, idOf(page.Items[i].ID))
+	}
+	return out, nil
+}
