@@ -161,3 +161,57 @@ func mustReader(t testing.TB, c blob.Context, b []byte) *crypt.EnvelopeReader {
 	}
 	return e
 }
+
+// idle is a reader that gives nothing a number of times before each read of the one below.
+type idle struct {
+	io.Reader
+	times, left int
+}
+
+func (r *idle) Read(p []byte) (int, error) {
+	if r.left == 0 {
+		r.left = r.times
+		return r.Reader.Read(p)
+	}
+	r.left--
+	return 0, nil
+}
+
+// TestEnvelopeOfIdleReader: a reader that gives nothing for a while is waited for, one that gives
+// nothing for ever is not.
+func TestEnvelopeOfIdleReader(t *testing.T) {
+	c := contextOf(t)
+	plaintext := bytes.Repeat([]byte("p"), 5000)
+	for _, idleFor := range []struct {
+		times int
+		want  error
+	}{{99, nil}, {1 << 40, io.ErrNoProgress}} {
+		from := func(b []byte) io.Reader {
+			return &idle{bytes.NewReader(b), idleFor.times, idleFor.times}
+		}
+		var out bytes.Buffer
+		w, err := crypt.NewEnvelopeWriter(&out, newSecret(exampleKey), c, envelopeHeader(), rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.ReadFrom(from(plaintext)); !errors.Is(err, idleFor.want) {
+			t.Errorf("sealing, idle %d times: %v", idleFor.times, err)
+		}
+		sealed := bytes.NewReader(sealEnvelope(t, envelopeHeader(), c, plaintext))
+		h, err := blob.ReadEnvelope(sealed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rest, err := io.ReadAll(sealed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := crypt.NewEnvelopeReader(from(rest), newSecret(exampleKey), c, h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if given, err := io.ReadAll(r); !errors.Is(err, idleFor.want) || err == nil && !bytes.Equal(given, plaintext) {
+			t.Errorf("opening, idle %d times: %d bytes, %v", idleFor.times, len(given), err)
+		}
+	}
+}

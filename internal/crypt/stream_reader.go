@@ -101,13 +101,22 @@ func (e *EnvelopeReader) open() {
 	e.sealed[0], e.held = e.sealed[len(e.sealed)-1], 1
 }
 
+// maxEmptyReads is how often in a row a reader may give nothing, and no error: as in package bufio.
+const maxEmptyReads = 100
+
 // readUpTo fills b as far as r goes. Unlike io.ReadFull it tells the end of r from an error that
-// says the same of what r itself reads.
+// says the same of what r itself reads, and it gives up on a reader that gives nothing for ever.
 func readUpTo(r io.Reader, b []byte) (n int, err error) {
-	for n < len(b) && err == nil {
+	for empty := 0; n < len(b) && err == nil; {
 		var m int
 		m, err = r.Read(b[n:])
 		n += m
+		if empty++; m > 0 {
+			empty = 0
+		}
+		if empty == maxEmptyReads && err == nil {
+			err = io.ErrNoProgress
+		}
 	}
 	if err == io.EOF {
 		err = nil

@@ -67,15 +67,21 @@ func (e *EnvelopeWriter) Write(p []byte) (n int, err error) {
 }
 
 // ReadFrom implements [io.ReaderFrom], which saves a copy: it encrypts until r ends. It returns
-// r's error, or one of Write's.
+// r's error, [io.ErrNoProgress] where it gives nothing for ever, or one of Write's.
 func (e *EnvelopeWriter) ReadFrom(r io.Reader) (n int64, err error) {
 	if e.closed {
 		return 0, ErrClosed
 	}
-	for e.err == nil {
+	for empty := 0; e.err == nil; {
 		m, err := r.Read(e.plain[len(e.plain):cap(e.plain)])
 		e.plain = e.plain[:len(e.plain)+m]
 		n += int64(m)
+		if empty++; m > 0 {
+			empty = 0
+		}
+		if empty == maxEmptyReads && err == nil {
+			err = io.ErrNoProgress
+		}
 		if size := e.chunks.size; len(e.plain) > size {
 			e.emit(e.plain[:size], false)
 			e.plain = append(e.plain[:0], e.plain[size])
