@@ -178,9 +178,9 @@ func assemble(ctx context.Context, l *Locked, roots *roots, integrity secret.Byt
 		return nil, err
 	}
 	roots.view = s.view
-	s.ring = l.ring(s.view, roots, storeID)
+	directory := identity.New(s.view, l.cfg.Account)
+	s.ring = l.ring(s.view, roots, storeID, directory.NamesOf)
 	if auth == nil {
-		directory := identity.New(s.view, l.cfg.Account)
 		if s.admin, err = localAdministrator(ctx, directory); err != nil {
 			return nil, err
 		}
@@ -209,10 +209,10 @@ func (l *Locked) viewConfig(integrity secret.Bytes, storeID gate.ID, tampered fu
 	}, nil
 }
 
-func (l *Locked) ring(view *gate.View, roots *roots, storeID gate.ID) *keys.Ring {
+func (l *Locked) ring(view *gate.View, roots *roots, storeID gate.ID, namesOf func(context.Context, []gate.ID) (map[gate.ID]string, error)) *keys.Ring {
 	return keys.NewRing(keys.RingConfig{
 		View: view, Root: roots, StoreID: storeID, Random: l.cfg.Random, CacheKeys: l.cfg.CacheKeys,
-		Place: keys.Place{Region: l.cfg.Region, Account: l.cfg.Account},
+		Place: keys.Place{Region: l.cfg.Region, Account: l.cfg.Account}, NamesOf: namesOf,
 	})
 }
 

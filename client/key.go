@@ -69,6 +69,7 @@ type Key struct {
 
 	CreatedAt      time.Time `json:"created_at"`
 	CreatedBy      string    `json:"created_by"`
+	CreatedByName  string    `json:"created_by_name,omitzero"`  // told by what describes and lists keys
 	ExpiresAt      time.Time `json:"expires_at,omitzero"`       // zero: does not expire
 	NextRotationAt time.Time `json:"next_rotation_at,omitzero"` // zero: none planned
 	DeletionDate   time.Time `json:"deletion_date,omitzero"`    // zero: none planned

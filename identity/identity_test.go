@@ -222,3 +222,12 @@ func TestAdministrators(t *testing.T) {
 		t.Errorf("administrators %v, want %v and %v: %v", ids, w.Admin, second, err)
 	}
 }
+
+func TestNamesOf(t *testing.T) {
+	w := gatetest.New(t)
+	clerk, _ := w.Principal("clerk", false)
+	names, err := identity.New(w.Gate().View(), "000000000000").NamesOf(background, []gate.ID{clerk, w.Admin, {9}})
+	if err != nil || len(names) != 2 || names[clerk] != "clerk" || names[w.Admin] == "" {
+		t.Errorf("the names of the clerk, the administrator and nobody are %q: %v", names, err)
+	}
+}

@@ -80,5 +80,5 @@ func (r *Ring) show(ctx context.Context, a gate.Approved, id gate.ID, out *Key) 
 		primary = &v.body
 	}
 	*out = r.document(id, &key.body, primary, a.Time())
-	return r.counts.show(ctx, a, out)
+	return r.tell(ctx, a, out)
 }

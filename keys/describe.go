@@ -18,7 +18,7 @@ func (m *Manager) DescribeKey(ctx context.Context, c *gate.Call, req KeyRequest)
 		if err := m.ring.countOf(ctx, e, &out); err != nil {
 			return gate.Outcome{}, err
 		}
-		return gate.Outcome{}, m.ring.counts.show(ctx, a, &out)
+		return gate.Outcome{}, m.ring.tell(ctx, a, &out)
 	})
 	if err != nil {
 		return nil, err

@@ -103,6 +103,9 @@ type Key struct {
 	CheckValue string    `json:"key_check_value,omitzero"`
 	CreatedAt  time.Time `json:"created_at"`
 	CreatedBy  gate.ID   `json:"created_by"`
+	// CreatedByName is what that principal is called now. It is told by what describes and lists keys;
+	// absent where there is no such principal any more.
+	CreatedByName string `json:"created_by_name,omitzero"`
 	// WrappedBy is the master version that wraps the primary, ID@N; "root" for a master key.
 	WrappedBy string            `json:"wrapped_by,omitzero"`
 	Tags      map[string]string `json:"tags,omitzero"`

@@ -31,7 +31,7 @@ func (m *Manager) ListKeys(ctx context.Context, c *gate.Call, req ListRequest) (
 		for i := range out.Keys {
 			documents[i] = &out.Keys[i]
 		}
-		return gate.Outcome{}, m.ring.counts.show(ctx, a, documents...)
+		return gate.Outcome{}, m.ring.tell(ctx, a, documents...)
 	})
 	if err != nil {
 		return nil, err

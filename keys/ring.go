@@ -44,6 +44,9 @@ type RingConfig struct {
 	StoreID gate.ID
 	// Random is the source of key material; it must be cryptographically secure.
 	Random io.Reader
+	// NamesOf returns what principals are called, of those that there are. It must be safe for
+	// concurrent use.
+	NamesOf func(context.Context, []gate.ID) (map[gate.ID]string, error)
 	// CacheKeys bounds how many keys and how many versions are held ready for use, unwrapped.
 	CacheKeys int
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -14,11 +15,11 @@ import (
 // keyFields documents the key document wherever a command prints it.
 const keyFields = `Fields of --output json: key_id, arn, alias (the first of aliases), aliases, type, spec, key_usage,
 purpose, description, owner, origin, state and version (the primary's), versions, previous_version
-(after a rotation), rotation_days, grace_days, lifetime_days, created_at, created_by, expires_at,
-next_rotation_at, valid_to (when imported material ends) and material_expired (it did, or was deleted),
-key_check_value (of the primary's material), deletion_date, last_used_at, use_count, wrapped_by, wraps
-and rewrap_left (of a master key: count, more), tags, enabled, disabled_until. What a key does not
-have is absent.`
+(after a rotation), rotation_days, grace_days, lifetime_days, created_at, created_by,
+created_by_name, expires_at, next_rotation_at, valid_to (when imported material ends) and
+material_expired (it did, or was deleted), key_check_value (of the primary's material),
+deletion_date, last_used_at, use_count, wrapped_by, wraps and rewrap_left (of a master key: count,
+more), tags, enabled, disabled_until. What a key does not have is absent.`
 
 // keyReference documents how keys are named.
 const keyReference = `KEY is a key's id, ARN, alias (alias/NAME) or alias ARN; KEY@N names version N.`
@@ -92,7 +93,7 @@ func keyRows(k *client.Key) *table {
 	t.add(materialEnd(k), when(k.ValidTo))
 	t.add("check value", k.KeyCheckValue)
 	t.add("deletion", when(k.DeletionDate))
-	t.add("created", when(k.CreatedAt)+" by "+k.CreatedBy)
+	t.add("created", when(k.CreatedAt)+" by "+cmp.Or(k.CreatedByName, k.CreatedBy))
 	t.add("wrapped by", k.WrappedBy)
 	t.add("wraps", wraps(k.Wraps))
 	if k.RewrapLeft != nil && k.RewrapLeft.Count > 0 {

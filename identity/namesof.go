@@ -1,0 +1,36 @@
+package identity
+
+import (
+	"context"
+	"slices"
+
+	"github.com/haven-health/haven/gate"
+	"github.com/haven-health/haven/store"
+)
+
+// NamesOf returns what principals are called; one that there is no more has none. It is for people to
+// read and rests no decision on what it finds, so that nothing is noted.
+func (d *Directory) NamesOf(ctx context.Context, ids []gate.ID) (map[gate.ID]string, error) {
+	names := make(map[gate.ID]string, len(ids))
+	for part := range slices.Chunk(ids, store.MaxGet) {
+		refs := make([]store.Ref, len(part))
+		for i, id := range part {
+			refs[i] = principalRef(id)
+		}
+		items, _, err := d.view.Get(ctx, refs...)
+		if err != nil {
+			return nil, err
+		}
+		for i := range items {
+			if items[i].Revision == 0 {
+				continue
+			}
+			body, err := decodePrincipal(&items[i])
+			if err != nil {
+				return nil, err
+			}
+			names[part[i]] = body.Name
+		}
+	}
+	return names, nil
+}
