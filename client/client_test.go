@@ -242,6 +242,9 @@ func TestFromEnvironment(t *testing.T) {
 		{map[string]string{"HAVEN_ENDPOINT": s.URL, "HAVEN_CA": ca, "HAVEN_TOKEN": "mine"}, "Bearer mine"},
 		{map[string]string{"HAVEN_DATA": data}, "Bearer ready-token"},
 		{map[string]string{"HAVEN_DATA": data, "HAVEN_TOKEN": "mine"}, "Bearer mine"},
+		{map[string]string{"HAVEN_DATA": filepath.Join(data, "ready.json")}, "Bearer ready-token"},
+		{map[string]string{"HAVEN_DATA": ca}, "not a ready file"},
+		{map[string]string{"HAVEN_DATA": filepath.Join(data, "none.json")}, "HAVEN_DATA=FILE"},
 		{map[string]string{"HAVEN_DATA": data, "HAVEN_ENDPOINT": s.URL}, "Bearer ready-token"},
 		// The ready file's token is not for another server.
 		{map[string]string{"HAVEN_DATA": data, "HAVEN_ENDPOINT": "https://localhost:1", "HAVEN_CA": ca}, "a token is required"},

@@ -4,14 +4,17 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/go-json-experiment/json"
 )
 
 // FromEnvironment makes a client from HAVEN_ENDPOINT, HAVEN_CA and HAVEN_TOKEN, or from the ready
-// file of the data folder HAVEN_DATA; of both, the single variables win.
+// file of the data folder HAVEN_DATA, which may name a ready file itself; of both, the single
+// variables win.
 func FromEnvironment() (*Client, error) {
 	cfg, err := ConfigFrom(os.Getenv)
 	if err != nil {
@@ -33,6 +36,12 @@ func ConfigFrom(getenv func(string) string) (Config, error) {
 		return cfg, nil
 	}
 	ready, err := ConfigFromReady(filepath.Join(data, "ready.json"))
+	if errors.Is(err, syscall.ENOTDIR) { // it is the ready file itself
+		ready, err = ConfigFromReady(data)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return Config{}, fmt.Errorf("%w; one that was started with --ready-file FILE is found by HAVEN_DATA=FILE", err)
+	}
 	if err != nil {
 		return Config{}, err
 	}

@@ -30,6 +30,8 @@ func (a *app) dev() *cobra.Command {
 Not for production: the administrator's token lies in the clear in dev-token and in the ready
 file, and the key that opens the store lies beside it. For production see haven init and serve.
 
+Other commands find it by HAVEN_DATA or --data: the folder or, with --ready-file, that file.
+
 Fields of --output json, one line once it answers: endpoint, ca_file, data, ready_file, token.`,
 		Example: `  haven dev
   haven dev --data /tmp/try --listen 127.0.0.1:0 --ready-file /tmp/ready.json`,
@@ -130,7 +132,11 @@ func (a *app) developing(s *haven.Server, cfg config, token string) error {
 	}
 	find := "export HAVEN_DATA=" + shellQuote(cfg.Data)
 	if cfg.readyFile() != filepath.Join(cfg.Data, "ready.json") { // the data folder does not tell then
-		find = fmt.Sprintf("export HAVEN_ENDPOINT=%s HAVEN_CA=%s HAVEN_TOKEN=%s", out.Endpoint, shellQuote(out.CAFile), out.Token)
+		ready, err := filepath.Abs(cfg.readyFile())
+		if err != nil {
+			return err
+		}
+		find = "export HAVEN_DATA=" + shellQuote(ready)
 	}
 	fmt.Fprintf(a.stdout, devText, find, out.Token, shellQuote(out.CAFile), out.Endpoint)
 	return nil
