@@ -34,6 +34,11 @@ const (
 // Keeping them saves a call to the server for each message, and is what revocation does not reach:
 // when a key was disabled or compromised, an Envelope that has a data key of it goes on using that
 // for MaxAge at most. So does one whose own rights were taken away.
+//
+// A rotation, and an alias that was given another key, reach an Envelope likewise late: for MaxAge at
+// most it encrypts under the version, and the key, that it was given before. Such envelopes open as all
+// others do, since they name their key and version; but of what was encrypted since a compromise, count
+// what came within MaxAge of the rotation as under the old version.
 type EnvelopeConfig struct {
 	// Key is the key that data keys are made under: id, ARN, alias or alias ARN, perhaps @N.
 	// Required to encrypt; decrypting goes by what the envelope names.
@@ -68,7 +73,8 @@ type EnvelopeConfig struct {
 // several goroutines and meant to be kept: the data keys are its own.
 //
 // Whatever is wrong with an envelope, errors.Is(err, client.InvalidCiphertext) is true, whether the
-// server found it or this package. Other refusals of the server come as they are.
+// server found it or this package. Errors tell the key that the envelope names, and wrap the server's
+// [Error] where it is one of its refusals.
 type Envelope struct {
 	client     *Client
 	key        string
@@ -77,8 +83,26 @@ type Envelope struct {
 	decrypting *dataKeyCache
 }
 
-// errBadEnvelope is the one error of what does not open locally.
-var errBadEnvelope = fmt.Errorf("client: envelope: %w: altered, not whole, or made under another key or context", InvalidCiphertext)
+// badEnvelope is the one error of what does not open locally. Where the key is known that the envelope
+// names it tells it, for whoever has many: nothing vouches for that.
+func badEnvelope(key string) error {
+	return fmt.Errorf("client: envelope%s: %w: altered, not whole, or made under another key or context", key, InvalidCiphertext)
+}
+
+// underKey names a key in an error.
+func underKey(id string, version uint32) string {
+	return fmt.Sprintf(" under key %s@%d", id, version)
+}
+
+// namedIn names the key that a data key says it is encrypted under, where that is one of Haven's.
+func namedIn(encryptedKey []byte) string {
+	h, _, err := blob.Parse(blob.Message, encryptedKey)
+	if err != nil {
+		return ""
+	}
+	id := h.KeyID[:]
+	return underKey(fmt.Sprintf("%x-%x-%x-%x-%x", id[:4], id[4:6], id[6:8], id[8:10], id[10:]), h.Version)
+}
 
 // NewEnvelope makes an Envelope that calls the server through c. [Envelope.Close] destroys its data
 // keys; it does not close c.
@@ -138,7 +162,7 @@ func (e *Envelope) Decrypt(ctx context.Context, envelope []byte, context map[str
 	defer key.plain.Destroy()
 	plaintext, err := crypt.OpenEnvelope(key.plain, ec, h, envelope[len(envelope)-r.Len():])
 	if err != nil {
-		return nil, errBadEnvelope
+		return nil, badEnvelope(underKey(key.keyID, key.version))
 	}
 	key.bytes.Add(int64(len(plaintext)))
 	return plaintext, nil
@@ -180,7 +204,7 @@ func (e *Envelope) keyToDecrypt(ctx context.Context, r io.Reader, given map[stri
 	}
 	if h, err = blob.ReadEnvelope(r); err != nil {
 		if errors.Is(err, blob.ErrMalformed) {
-			return h, key, ec, errBadEnvelope
+			return h, key, ec, badEnvelope("")
 		}
 		return h, key, ec, fmt.Errorf("client: envelope: %w", err)
 	}
@@ -189,12 +213,12 @@ func (e *Envelope) keyToDecrypt(ctx context.Context, r io.Reader, given map[stri
 	key, err = e.decrypting.get(ctx, sha256.Sum256(asked), func(ctx context.Context) (dataKey, error) {
 		answer, err := e.client.Decrypt(ctx, DecryptRequest{Ciphertext: h.EncryptedKey, Context: given, Key: e.decryptKey})
 		if err != nil {
-			return dataKey{}, err
+			return dataKey{}, fmt.Errorf("client: envelope%s: %w", namedIn(h.EncryptedKey), err)
 		}
 		key := dataKey{plain: secret.New(answer.Plaintext), keyID: answer.KeyID, version: answer.Version}
 		if key.plain.Len() != crypt.KeySize {
 			key.plain.Destroy()
-			return dataKey{}, errBadEnvelope
+			return dataKey{}, badEnvelope(underKey(answer.KeyID, answer.Version))
 		}
 		return key, nil
 	})

@@ -80,7 +80,7 @@ func (e *Envelope) DecryptReader(ctx context.Context, r io.Reader, context map[s
 	defer key.plain.Destroy()
 	from, err := crypt.NewEnvelopeReader(r, key.plain, ec, h)
 	if err != nil {
-		return nil, errBadEnvelope
+		return nil, badEnvelope(underKey(key.keyID, key.version))
 	}
 	return &EnvelopeReader{from, key.keyID, key.version, key.bytes}, nil
 }
@@ -89,21 +89,21 @@ func (e *Envelope) DecryptReader(ctx context.Context, r io.Reader, context map[s
 func (r *EnvelopeReader) Read(p []byte) (int, error) {
 	n, err := r.from.Read(p)
 	r.bytes.Add(int64(n))
-	return n, localError(err)
+	return n, r.localError(err)
 }
 
 // WriteTo implements [io.WriterTo]. [io.Copy] uses it.
 func (r *EnvelopeReader) WriteTo(w io.Writer) (int64, error) {
 	n, err := r.from.WriteTo(countingWriter{w, r.bytes})
-	return n, localError(err)
+	return n, r.localError(err)
 }
 
 // Key returns the id and version of the key that the data key is encrypted under.
 func (r *EnvelopeReader) Key() (id string, version uint32) { return r.keyID, r.version }
 
-func localError(err error) error {
+func (r *EnvelopeReader) localError(err error) error {
 	if errors.Is(err, crypt.ErrDecrypt) {
-		return errBadEnvelope
+		return badEnvelope(underKey(r.keyID, r.version))
 	}
 	return err
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -178,15 +179,21 @@ func TestEnvelopeIsRefused(t *testing.T) {
 		"header alone":    {good[:9+148+64], patient},
 		"more":            {append(bytes.Clone(good), 0), patient},
 	}
+	under := "envelope under key " + s.key.KeyID + "@1: "
 	for name, c := range cases {
-		if plaintext, err := e.Decrypt(t.Context(), c.envelope, c.context); !errors.Is(err, client.InvalidCiphertext) || plaintext != nil {
+		plaintext, err := e.Decrypt(t.Context(), c.envelope, c.context)
+		if !errors.Is(err, client.InvalidCiphertext) || plaintext != nil {
 			t.Errorf("%s: %v", name, err)
+		}
+		named := !slices.Contains([]string{"no envelope", "a message", "magic"}, name)
+		if err != nil && strings.Contains(err.Error(), under) != named {
+			t.Errorf("%s: the key that it names: %v", name, err)
 		}
 		r, err := e.DecryptReader(t.Context(), bytes.NewReader(c.envelope), c.context)
 		if err == nil {
 			_, err = io.ReadAll(r)
 		}
-		if !errors.Is(err, client.InvalidCiphertext) {
+		if !errors.Is(err, client.InvalidCiphertext) || strings.Contains(err.Error(), under) != named {
 			t.Errorf("%s, streaming: %v", name, err)
 		}
 	}
@@ -204,7 +211,7 @@ func TestEnvelopeIsRefused(t *testing.T) {
 
 	other := s.MustCreateKey("Another")
 	only := s.envelope(t, client.EnvelopeConfig{DecryptKey: other.KeyID})
-	if _, err := only.Decrypt(t.Context(), good, patient); !errors.Is(err, client.IncorrectKey) {
+	if _, err := only.Decrypt(t.Context(), good, patient); !errors.Is(err, client.IncorrectKey) || !strings.Contains(err.Error(), under) {
 		t.Errorf("another key than the one allowed: %v", err)
 	}
 	mustOpen(t, s.envelope(t, client.EnvelopeConfig{DecryptKey: s.key.KeyID}), good, []byte("penicillin"), patient)
