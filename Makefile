@@ -14,6 +14,7 @@ MOTO := 5.2.5
 CYCLES ?= 200
 KILLS ?= 200
 CUTS ?= 20000
+COUNT ?= 1000000
 FUZZTIME ?= 60s
 SEED := $(or $(SEED),$(shell date +%s))
 BENCHTIME ?= 1s
@@ -132,6 +133,11 @@ fips: ## cryptography, seals, keys and API with nothing but what FIPS 140-3 appr
 pairwise: ## a whole process is asked every pair of values of every parameter, drawn by SEED; 4 minutes; go test asks some
 	echo "SEED=$(SEED)"
 	HAVEN_PAIRWISE=$(SEED) go test -count=1 -timeout 30m -run '^TestNeverDies$$' -v ./internal/pairwise | grep -v '^=== '
+
+.PHONY: policies
+policies: ## COUNT random policies and requests, drawn by SEED: decisions against rules written a second time; 1 minute
+	echo "HAVEN_SEED=$(SEED)"
+	HAVEN_SEED=$(SEED) HAVEN_POLICIES=$(COUNT) go test -count=1 -timeout 60m -run '^Test(Lesson|DenyAlwaysWins)' -v ./access | grep -v '^=== '
 
 .PHONY: mutants
 mutants: ## each planted defect is caught by the test that mutants_test.go names for it

@@ -151,7 +151,7 @@ func operatorOf(name string) (c condition, wrong string) {
 // condition reads one key and its values.
 func (p *parser) condition(m *member, c *condition) error {
 	var ok bool
-	if c.key, c.suffix, ok = keyOf(m.name); !ok {
+	if c.key, c.suffix, ok = KeyOf(m.name); !ok {
 		return p.wrong(&m.value, "no such condition key: what is not known cannot be honoured")
 	}
 	row := &keyTable[c.key]

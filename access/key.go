@@ -181,9 +181,9 @@ func (k Key) String() string {
 	return keyTable[k].name
 }
 
-// keyOf finds a key by its name, in any case, with the suffix that it has in a policy. Suffixes
+// KeyOf finds a key by its name, in any case, with the suffix that it has in a policy. Suffixes
 // are kept as written: of tags their case plays no part, of encryption contexts it does.
-func keyOf(name string) (k Key, suffix string, ok bool) {
+func KeyOf(name string) (k Key, suffix string, ok bool) {
 	for i := 1; i < len(keyTable); i++ {
 		row := &keyTable[i]
 		n := len(row.name)

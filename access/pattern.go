@@ -93,7 +93,7 @@ func parseVariable(s string) (part, string) {
 		v.text = rest[1 : len(rest)-1]
 	}
 	var ok bool
-	if v.key, v.suffix, ok = keyOf(strings.TrimSpace(name)); !ok {
+	if v.key, v.suffix, ok = KeyOf(strings.TrimSpace(name)); !ok {
 		return v, "no such variable"
 	}
 	if row := &keyTable[v.key]; row.multi || row.kind != textKind && row.kind != arnKind {
