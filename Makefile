@@ -137,7 +137,7 @@ pairwise: ## a whole process is asked every pair of values of every parameter, d
 .PHONY: policies
 policies: ## COUNT random policies and requests, drawn by SEED: decisions against rules written a second time; 1 minute
 	echo "HAVEN_SEED=$(SEED)"
-	HAVEN_SEED=$(SEED) HAVEN_POLICIES=$(COUNT) go test -count=1 -timeout 60m -run '^Test(Lesson|DenyAlwaysWins)' -v ./access | grep -v '^=== '
+	HAVEN_SEED=$(SEED) HAVEN_POLICIES=$(COUNT) go test -count=1 -timeout 60m -run '^TestLesson05' -v ./access | grep -v '^=== '
 
 .PHONY: mutants
 mutants: ## each planted defect is caught by the test that mutants_test.go names for it

@@ -109,7 +109,7 @@ func and(document, statement string) string {
 func TestDenyAlwaysWins(t *testing.T) {
 	d := seeded(t)
 	gained, lost := 0, 0
-	for range cases(t, 3_000, 30_000) / questionsEach * 4 {
+	for range cases(t, 10_000, 100_000) / questionsEach {
 		w := d.setting()
 		place := pick(d, added)
 		at := place.at(w)

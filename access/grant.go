@@ -11,8 +11,8 @@ type Grant struct {
 	// Grantee is the principal's id; a role's is of whoever assumes it.
 	Grantee string
 	actions actionSet
-	// Equals and Subset constrain the encryption context of what uses the object, its names and
-	// values exactly; nil constrains nothing.
+	// Equals and Subset constrain the encryption context of what uses the object: its values exactly,
+	// its names in any case; nil constrains nothing.
 	Equals, Subset map[string]string
 }
 
@@ -64,19 +64,50 @@ func (g *Grant) allows(r *Request) bool {
 }
 
 // within tells whether the encryption context has every pair of a constraint, and, if exactly, no
-// other.
+// other. The case of names plays no part, that of values does (KMS API Reference, GrantConstraints).
 func within(want map[string]string, c Context, exactly bool) bool {
-	if want == nil {
-		return true
-	}
-	if c == nil {
+	if want == nil || c == nil {
 		return len(want) == 0
 	}
 	for name, value := range want {
-		if got, ok := c.Get(name); !ok || got != value {
+		if !paired(c, name, value) {
 			return false
 		}
 	}
-	_, more := c.Name(len(want))
-	return !exactly || !more
+	for i := 0; exactly; i++ {
+		name, more := c.Name(i)
+		if !more {
+			break
+		}
+		value, _ := c.Get(name)
+		if !foldedPair(want, name, value) {
+			return false
+		}
+	}
+	return true
+}
+
+// paired tells whether an encryption context has a pair whose name is in any case.
+func paired(c Context, name, value string) bool {
+	if got, ok := c.Get(name); ok && got == value {
+		return true
+	}
+	for i := 0; ; i++ {
+		other, more := c.Name(i)
+		if !more {
+			return false
+		}
+		if got, _ := c.Get(other); got == value && strings.EqualFold(other, name) {
+			return true
+		}
+	}
+}
+
+func foldedPair(pairs map[string]string, name, value string) bool {
+	for other, v := range pairs {
+		if v == value && strings.EqualFold(other, name) {
+			return true
+		}
+	}
+	return false
 }
