@@ -249,7 +249,7 @@ func TestEventsAsCloudTrailHasThem(t *testing.T) {
 		{"UpdateAlias", "aliasName targetKeyId", "", false, 3, ""},
 		{"ReEncrypt", "destinationKeyId sourceEncryptionContext sourceKeyId", "", true, 2, ""},
 		{"Decrypt", "encryptionContext keyId", "", true, 1, ""},
-		{"CreateKey", "keySpec type", "keyMetadata", false, 1, ""},
+		{"CreateKey", "aliasName grace_days keySpec keyUsage lifetime_days master origin rotation_days type", "keyMetadata", false, 2, ""},
 	} {
 		page, err := w.AuditTrail().ListRecords(ctx, audit.RecordsRequest{Event: c.event, Limit: 1})
 		w.ok(err)

@@ -178,7 +178,7 @@ func fields(parameters string) func(func(name, value string) bool) {
 }
 
 // awsNames are CloudTrail's names of parameters, where it has them.
-var awsNames = map[string]string{"spec": "keySpec", "days": "pendingWindowInDays", "bytes": "numberOfBytes"}
+var awsNames = map[string]string{"spec": "keySpec", "usage": "keyUsage", "days": "pendingWindowInDays", "bytes": "numberOfBytes"}
 
 // parameters are what was asked, as far as a record tells: nil where it tells nothing.
 func parameters(op *gate.Operation, record *journal.Record) *Members {

@@ -36,6 +36,13 @@ type keyBody struct {
 
 func (b *keyBody) kind() Kind { return Kind{b.Type, b.Spec, b.Usage} }
 
+func (b *keyBody) origin() Origin {
+	if b.Life.External {
+		return External
+	}
+	return Haven
+}
+
 // versionBody is a stored version: a JSON part, and after it the wrapped material, whose header
 // names the master version that wraps it. Spec and Usage are the key's, and left out likewise.
 type versionBody struct {

@@ -3,6 +3,7 @@ package keys
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/haven-health/haven/gate"
 	"github.com/haven-health/haven/lifecycle"
@@ -41,6 +42,7 @@ func (e *edit) compromiseKey() error {
 		return e.refused(err)
 	}
 	e.body.Life = life
+	e.out.Parameters = fmt.Sprintf("through=%d", life.CompromisedThrough)
 	e.out.Stops = append(e.out.Stops, gate.Stop{Ref: keyRef(e.id), What: gate.Compromised, Through: life.CompromisedThrough})
 	return nil
 }
@@ -84,6 +86,12 @@ func (e *edit) compromiseVersion(replace bool, asked map[string]bool) error {
 		} else if err != nil {
 			return err
 		}
+	}
+	switch {
+	case moved.New.Number != 0:
+		e.out.Parameters = fmt.Sprintf("new_primary=%d", moved.New.Number)
+	case e.named == before.Life.Primary:
+		e.out.Parameters = "new_primary=none"
 	}
 	e.out.Version = e.named
 	e.out.Stops = append(e.out.Stops, gate.Stop{Ref: v.item.Ref, What: gate.Compromised})

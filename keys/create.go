@@ -2,7 +2,6 @@ package keys
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"unicode/utf8"
 
@@ -169,7 +168,7 @@ func (r *Ring) create(ctx context.Context, a gate.Approved, req *CreateRequest, 
 	}
 	o := gate.Outcome{
 		Changes: []gate.Change{keyPut, versionPut}, Key: id, Version: made.New.Number,
-		Wrapping: v.by, WrappingVer: v.byVer, Parameters: fmt.Sprintf("type=%s;spec=%s", key.Type, key.Spec),
+		Wrapping: v.by, WrappingVer: v.byVer, Parameters: created(key),
 	}
 	if key.Alias != "" {
 		if err := r.aliasFree(ctx, a, key.Alias); err != nil {

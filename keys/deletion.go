@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -21,7 +22,7 @@ type ScheduleDeletionRequest struct {
 // while it wraps anything: the answer tells how much that is.
 func (m *Manager) ScheduleKeyDeletion(ctx context.Context, c *gate.Call, req ScheduleDeletionRequest) (*Key, error) {
 	return m.manage(ctx, c, req.Key, "", func(e *edit) error {
-		e.out.Parameters = fmt.Sprintf("days=%d", req.Days)
+		e.out.Parameters = fmt.Sprintf("days=%d", cmp.Or(req.Days, lifecycle.MaxDeletionDays))
 		if e.named == 0 {
 			life, err := lifecycle.ScheduleKeyDeletion(e.body.Life, req.Days, e.now)
 			if err != nil {

@@ -43,7 +43,6 @@ func (m *Manager) DisableKey(ctx context.Context, c *gate.Call, req DisableReque
 		var until time.Time
 		if req.For != 0 {
 			until = wholeSecond(e.now.Add(time.Duration(req.For)))
-			e.out.Parameters = "until=" + until.Format(time.RFC3339)
 		}
 		life, err := lifecycle.Disable(e.body.Life, until, e.now)
 		if err != nil {
@@ -54,6 +53,9 @@ func (m *Manager) DisableKey(ctx context.Context, c *gate.Call, req DisableReque
 			return gate.Errorf(gate.InvalidRequest, "a key can be disabled for a time until the year 2106; leave for out")
 		}
 		e.body.Life = life
+		if !life.DisabledUntil.IsZero() {
+			e.out.Parameters = "until=" + life.DisabledUntil.Format(time.RFC3339)
+		}
 		e.out.Stops = append(e.out.Stops, gate.Stop{Ref: keyRef(e.id), What: gate.Disabled, Through: through})
 		return nil
 	})

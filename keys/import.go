@@ -169,8 +169,9 @@ func (m *Manager) ImportKeyMaterial(ctx context.Context, c *gate.Call, req Impor
 		if err := e.unwrapInto(&t, req.EncryptedMaterial); err != nil {
 			return err
 		}
+		e.out.Parameters = fmt.Sprintf("imports=%d", in.imports()+1)
 		if !req.ValidTo.IsZero() {
-			e.out.Parameters = "valid_to=" + req.ValidTo.UTC().Format(time.RFC3339)
+			e.out.Parameters += ";valid_to=" + req.ValidTo.UTC().Format(time.RFC3339)
 		}
 		return e.imported(&in, req.ValidTo)
 	})

@@ -10,37 +10,36 @@ import (
 )
 
 // moveTo stages putting the key under another master: the key, and a page of its versions, wrapped
-// by that master's primary, the newest first. primary is the key's, nil if it has none, to be written
+// by that master's primary, the newest first: so many are moved. primary is the key's, nil if it has none, to be written
 // with the life next. more tells that versions are left for moveRest.
-func (e *edit) moveTo(master string, primary *loadedVersion, next lifecycle.Version) (more bool, err error) {
+func (e *edit) moveTo(master string, primary *loadedVersion, next lifecycle.Version) (moved int, more bool, err error) {
 	if e.body.Type == Master {
-		return false, gate.Errorf(gate.InvalidRequest, "a master key is wrapped by the root key; leave master out")
+		return 0, false, gate.Errorf(gate.InvalidRequest, "a master key is wrapped by the root key; leave master out")
 	}
 	if e.body.Master, err = e.m.ring.masterOf(e.ctx, e.a, master); err != nil {
-		return false, err
+		return 0, false, err
 	}
 	numbers, more, err := e.elsewhere()
 	if err != nil {
-		return false, err
+		return 0, false, err
 	}
 	written := false
 	for _, n := range numbers {
 		body, v, err := e.moved(n)
 		if err != nil {
-			return false, err
+			return 0, false, err
 		}
 		if primary != nil && n == next.Number {
 			body.Life, written = next, true
 		}
 		if err := e.putVersion(body, v); err != nil {
-			return false, err
+			return 0, false, err
 		}
 	}
 	if primary != nil && !written && primary.body.Life != next {
 		err = e.changeVersion(primary, next)
 	}
-	e.out.Parameters = fmt.Sprintf("versions=%d", len(numbers))
-	return more, err
+	return len(numbers), more, err
 }
 
 // elsewhere returns up to a page of the key's versions that another than its master wraps.

@@ -60,6 +60,7 @@ func (m *Manager) tags(ctx context.Context, c *gate.Call, key string, f func(map
 			tags = map[string]string{}
 		}
 		f(tags)
+		e.out.Parameters = tagged(e.body.Tags, tags)
 		if e.body.Tags = tags; len(tags) == 0 {
 			e.body.Tags = nil
 		}

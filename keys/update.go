@@ -34,44 +34,9 @@ func (m *Manager) UpdateKey(ctx context.Context, c *gate.Call, req UpdateRequest
 		return nil, m.gate.Refuse(ctx, c, err)
 	}
 	more := false
-	out, err := m.manage(ctx, c, req.Key, "", func(e *edit) error {
-		if err := e.wholeKey(); err != nil {
-			return err
-		}
-		if req.Description != nil {
-			e.body.Description = *req.Description
-		}
-		if req.Owner != nil {
-			e.body.Owner = *req.Owner
-		}
-		if req.Purpose != "" {
-			e.body.Purpose = req.Purpose
-		}
-		policy, err := periods(e.body.Life.Policy, req.RotationDays, req.GraceDays, req.LifetimeDays)
-		if err != nil {
-			return err
-		}
-		primary, err := e.loadPrimary()
-		if err != nil {
-			return err
-		}
-		var life lifecycle.Version
-		if primary != nil {
-			life = primary.body.Life
-		}
-		key, next, err := lifecycle.SetPolicy(e.body.Life, life, policy)
-		if err != nil {
-			return e.refused(err)
-		}
-		e.body.Life = key
-		if req.Master != "" {
-			more, err = e.moveTo(req.Master, primary, next)
-			return err
-		}
-		if primary == nil || next == life {
-			return nil
-		}
-		return e.changeVersion(primary, next)
+	out, err := m.manage(ctx, c, req.Key, "", func(e *edit) (err error) {
+		more, err = e.update(&req)
+		return err
 	})
 	if err == nil && more {
 		err = m.moveRest(ctx, c, out.ID)
@@ -80,6 +45,53 @@ func (m *Manager) UpdateKey(ctx context.Context, c *gate.Call, req UpdateRequest
 		return nil, err
 	}
 	return out, nil
+}
+
+// update stages what a request asks for. more tells that versions are left for moveRest.
+func (e *edit) update(req *UpdateRequest) (more bool, err error) {
+	if err := e.wholeKey(); err != nil {
+		return false, err
+	}
+	before := e.body
+	if req.Description != nil {
+		e.body.Description = *req.Description
+	}
+	if req.Owner != nil {
+		e.body.Owner = *req.Owner
+	}
+	if req.Purpose != "" {
+		e.body.Purpose = req.Purpose
+	}
+	policy, err := periods(e.body.Life.Policy, req.RotationDays, req.GraceDays, req.LifetimeDays)
+	if err != nil {
+		return false, err
+	}
+	primary, err := e.loadPrimary()
+	if err != nil {
+		return false, err
+	}
+	var life lifecycle.Version
+	if primary != nil {
+		life = primary.body.Life
+	}
+	key, next, err := lifecycle.SetPolicy(e.body.Life, life, policy)
+	if err != nil {
+		return false, e.refused(err)
+	}
+	e.body.Life = key
+	moved := 0
+	switch {
+	case req.Master != "":
+		moved, more, err = e.moveTo(req.Master, primary, next)
+	case primary != nil && next != life:
+		err = e.changeVersion(primary, next)
+	}
+	t := updated(&before, &e.body)
+	if req.Master != "" {
+		t.add("versions=%d", moved)
+	}
+	e.out.Parameters = t.String()
+	return more, err
 }
 
 func deref(s *string) string {
