@@ -105,6 +105,7 @@ type System struct {
 	ring    *keys.Ring
 	manager *keys.Manager
 	audit   *audit.Reader
+	people  *identity.Manager
 	admin   gate.ID
 	// token is the first administrator's, if this opening made the store.
 	token     secret.Bytes
@@ -143,6 +144,9 @@ func (s *System) Manager() *keys.Manager { return s.manager }
 
 // Audit returns the audit trail, for surfaces: it takes calls that the gate began.
 func (s *System) Audit() *audit.Reader { return s.audit }
+
+// IdentityManager manages principals, for surfaces: it takes calls that the gate began.
+func (s *System) IdentityManager() *identity.Manager { return s.people }
 
 // Config returns the configuration, its defaults filled in.
 func (s *System) Config() Config { return s.cfg }
@@ -194,6 +198,7 @@ func assemble(ctx context.Context, l *Locked, roots *roots, integrity secret.Byt
 		Authorize: access.Decide, Log: l.cfg.Log, Failed: l.cfg.Failed,
 	})
 	s.audit = audit.NewReader(audit.Config{Gate: s.gate, StoreID: storeID, Region: l.cfg.Region, Account: l.cfg.Account})
+	s.people = identity.NewManager(s.gate, directory, l.cfg.Random)
 	s.manager = keys.NewManager(s.gate, s.ring, l.cfg.Random, *l.cfg.Defaults)
 	return s, nil
 }

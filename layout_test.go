@@ -44,7 +44,7 @@ var mayImport = map[string]string{
 	"seal": "internal/blob internal/crypt internal/secret",
 
 	// The ways in.
-	"api/native": "audit gate internal/blob internal/secret keys lifecycle",
+	"api/native": "audit gate identity internal/blob internal/secret keys lifecycle",
 	"server":     "internal/clock internal/disk",
 	"client":     "internal/blob internal/clock internal/crypt internal/secret",
 
@@ -70,7 +70,7 @@ var mayImport = map[string]string{
 }
 
 // testKit is what every package's tests may use.
-const testKit = ". audit client gate/gatetest haventest internal/blob internal/clock internal/crypt internal/disk internal/fipstest internal/secret journal keys seal server store store/embedded store/memory store/storetest"
+const testKit = ". audit client gate/gatetest haventest identity internal/blob internal/clock internal/crypt internal/disk internal/fipstest internal/secret journal keys seal server store store/embedded store/memory store/storetest"
 
 // ciphers are encryption, key agreement, signatures and derivation. They are imported in
 // internal/crypt, so that whoever audits the cryptography has one package to read, and where

@@ -96,6 +96,8 @@ var (
 
 	ListRecords = &Operation{Number: 50, Name: "list-records", Event: "LookupEvents", Permission: "cloudtrail:LookupEvents", Reads: true, BodyLimit: smallBody, Summary: "list what was done, newest first, as CloudTrail events"}
 
+	CreatePrincipal = &Operation{Number: 80, Name: "create-principal", Event: "CreateUser", Permission: "iam:CreateUser", Mutates: true, BodyLimit: useBody, Summary: "create a user, a service or a role"}
+
 	Initialize      = &Operation{Number: 60, Name: "initialize", Event: "Initialize", Permission: "haven:Initialize", Mutates: true, Internal: true, Summary: "make a new store with its first administrator and master key"}
 	Start           = &Operation{Number: 61, Name: "start", Event: "Start", Permission: "haven:Start", Restricts: true, Internal: true, Summary: "begin serving from a store"}
 	RotateSeal      = &Operation{Number: 63, Name: "rotate-seal", Event: "RotateSeal", Permission: "haven:RotateSeal", Mutates: true, Internal: true, Summary: "replace the root key and wrap anew what it wraps"}
@@ -121,6 +123,7 @@ func Operations() []*Operation {
 		DeriveSharedSecret, Encapsulate, Decapsulate, HPKESeal, HPKEOpen, ReEncrypt, GenerateDataKeyPair,
 		GetParametersForImport, ImportKeyMaterial, DeleteImportedKeyMaterial,
 		ListRecords,
+		CreatePrincipal,
 		Initialize, Start, RotateSeal, MigrateSeal, AcceptClock, RotateBeforeUse, Shutdown, Pin, Unanswered, Rewrap, Usage, Unrecognized, Resume,
 	}
 }

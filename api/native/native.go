@@ -21,16 +21,19 @@ import (
 
 	"github.com/haven-health/haven/audit"
 	"github.com/haven-health/haven/gate"
+	"github.com/haven-health/haven/identity"
 	"github.com/haven-health/haven/internal/secret"
 	"github.com/haven-health/haven/keys"
 )
 
-// Config is what the API stands on. Gate, Keys and Audit are required.
+// Config is what the API stands on. Gate, Keys, Audit and Identity are required.
 type Config struct {
 	Gate *gate.Gate
 	Keys *keys.Manager
 	// Audit shows the records.
 	Audit *audit.Reader
+	// Identity manages who may call, and what they may.
+	Identity *identity.Manager
 	// Allow tells whether a principal may call now, and if not after how long; nil: always.
 	Allow func(principal string) (retryAfter time.Duration, ok bool)
 	// Version is the release as OpenAPI tells it.

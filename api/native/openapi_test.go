@@ -342,6 +342,7 @@ func TestClientSpeaksTheAPI(t *testing.T) {
 		{"re-encrypt", reflect.TypeFor[client.ReEncryptRequest](), reflect.TypeFor[client.ReEncryptResponse]()},
 		{"generate-data-key-pair", reflect.TypeFor[client.GenerateDataKeyPairRequest](), reflect.TypeFor[client.GenerateDataKeyPairResponse]()},
 		{"get-parameters-for-import", reflect.TypeFor[client.GetParametersForImportRequest](), reflect.TypeFor[client.ImportParameters]()},
+		{"create-principal", reflect.TypeFor[client.CreatePrincipalRequest](), reflect.TypeFor[client.Principal]()},
 		{"import-key-material", reflect.TypeFor[client.ImportKeyMaterialRequest](), reflect.TypeFor[client.Key]()},
 	} {
 		described := o.operation("post", c.operation)

@@ -145,6 +145,8 @@ var conversation = []exchange{
 	{ask: `{"key":"$IMPORTED@1"}`, operation: "delete-imported-key-material"},
 	{ask: `{"key":"$IMPORTED","plaintext":"aGVsbG8="}`, operation: "encrypt", code: gate.InvalidState},
 	{ask: `{"key":"ID"}`, operation: "get-parameters-for-import", code: gate.InvalidState},
+	{ask: `{"kind":"user","name":"amina","tags":{"team":"clinic"}}`, operation: "create-principal"},
+	{ask: `{"kind":"service","name":"amina"}`, operation: "create-principal", code: gate.AlreadyExists},
 	{ask: `?key=alias/nobody`, operation: "describe-key", method: http.MethodGet, code: gate.NotFound},
 	{ask: `{}`, operation: "accept-clock"},
 }

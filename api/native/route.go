@@ -11,6 +11,7 @@ import (
 
 	"github.com/haven-health/haven/audit"
 	"github.com/haven-health/haven/gate"
+	"github.com/haven-health/haven/identity"
 	"github.com/haven-health/haven/keys"
 )
 
@@ -54,6 +55,7 @@ func routes() []*route {
 		of(gate.GetActiveKey, (*keys.Manager).GetActiveKey),
 		of(gate.RestoreVersion, (*keys.Manager).RestoreVersion),
 		by(gate.ListRecords, func(c *Config) *audit.Reader { return c.Audit }, (*audit.Reader).ListRecords),
+		who(gate.CreatePrincipal, (*identity.Manager).CreatePrincipal),
 		of(gate.GenerateRandom, (*keys.Manager).GenerateRandom),
 		hot[EncryptBody, EncryptedBody](gate.Encrypt, (*exchange).encrypt),
 		hot[DecryptBody, DecryptedBody](gate.Decrypt, (*exchange).decrypt),
@@ -115,6 +117,11 @@ func readContext(d *jsontext.Decoder, c *keys.Context) error {
 // of makes the route of an operation whose request and answer are the domain's own types.
 func of[Req, Answer any](op *gate.Operation, do func(*keys.Manager, context.Context, *gate.Call, Req) (*Answer, error)) *route {
 	return by(op, func(c *Config) *keys.Manager { return c.Keys }, do)
+}
+
+// who makes the route of an operation on principals and what they may.
+func who[Req, Answer any](op *gate.Operation, do func(*identity.Manager, context.Context, *gate.Call, Req) (*Answer, error)) *route {
+	return by(op, func(c *Config) *identity.Manager { return c.Identity }, do)
 }
 
 // by makes the route of an operation of any domain.

@@ -123,6 +123,7 @@ func (a *app) root() *cobra.Command {
 		&cobra.Group{ID: groupServer, Title: "Servers:"},
 		&cobra.Group{ID: groupKeys, Title: "Managing keys:"},
 		&cobra.Group{ID: groupUse, Title: "Using keys:"},
+		&cobra.Group{ID: groupAccess, Title: "Who may do what:"},
 		&cobra.Group{ID: groupOperate, Title: "Operating:"},
 	)
 	root.AddCommand(
@@ -130,6 +131,7 @@ func (a *app) root() *cobra.Command {
 		a.key(), a.encrypt(), a.decrypt(), a.reEncrypt(), a.dataKey(), a.random(),
 		a.sign(), a.verify(), a.mac(), a.verifyMAC(), a.publicKey(), a.agree(), a.encapsulate(), a.decapsulate(),
 		a.hpkeSeal(), a.hpkeOpen(),
+		a.principal(),
 		a.status(), a.audit(), a.unseal(), a.seal(), a.clock(), a.fsck(), a.bench(), a.benchServer(), a.version(),
 	)
 	a.prepare(root)
@@ -140,6 +142,7 @@ const (
 	groupServer  = "server"
 	groupKeys    = "keys"
 	groupUse     = "use"
+	groupAccess  = "access"
 	groupOperate = "operate"
 )
 

@@ -146,6 +146,10 @@ func (w *world) own(f field, refs []string) []any {
 		return tags
 	case "tag string":
 		return texts([]string{}, "team=clinic", "team", "=", "")
+	case "kind string":
+		return texts([]string{}, "user", "service", "role", "odd", "")
+	case "name string":
+		return texts([]string{}, "fresh", "a/b", "żółć", "", strings.Repeat("x", 64), strings.Repeat("x", 65))
 	case "names array":
 		return []any{[]any{"team"}, []any{}, []any{""}, []any{"team", "team"}, junk{[]any{17}}, junk{[]any{raw("null")}}, make([]string, 51)}
 	case "purpose string", "description string", "owner string", "reason string":

@@ -161,6 +161,7 @@ func (w *world) base(operation, key string) object {
 		"batch":                     {"items": []any{object{"op": "encrypt", "key": w.kinds[data], "plaintext": hello}}},
 		"create-alias":              {"key": key, "alias": "alias/created"},
 		"create-key":                {"purpose": "asked for", "type": "data"},
+		"create-principal":          {"kind": "user", "name": "amina"},
 		"decapsulate":               {"key": w.kinds[kem], "ciphertext": m["encapsulated"]},
 		"decrypt":                   {"ciphertext": m["ciphertext"]},
 		"derive-shared-secret":      {"key": w.kinds[agreement], "public_key": m["public"]},

@@ -1,0 +1,70 @@
+package identity
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/haven-health/haven/gate"
+)
+
+// CreatePrincipalRequest asks for a new principal: Kind and Name are required.
+type CreatePrincipalRequest struct {
+	Kind Kind              `json:"kind"`
+	Name string            `json:"name"`
+	Tags map[string]string `json:"tags,omitzero"`
+}
+
+// CreatePrincipal makes a principal. It has no credential and no right until it is given some; one
+// that had the name before leaves it nothing.
+func (m *Manager) CreatePrincipal(ctx context.Context, c *gate.Call, req CreatePrincipalRequest) (*Principal, error) {
+	who := reference{spaceOf(req.Kind), req.Name}
+	err := req.Kind.check()
+	if err == nil {
+		err = checkName(who.space, who.name)
+	}
+	if err == nil {
+		err = checkTags(req.Tags)
+	}
+	if err != nil {
+		return nil, m.gate.Refuse(ctx, c, err)
+	}
+	var out Principal
+	err = m.gate.Do(ctx, c, gate.Request{Resources: []string{who.arn(m.directory)}, Replay: replay(&out), Parameters: "kind=" + string(req.Kind)},
+		func(a gate.Approved) (gate.Outcome, error) {
+			if err := m.directory.free(ctx, a, who); err != nil {
+				return gate.Outcome{}, err
+			}
+			id, err := gate.NewID(a.Time(), m.random)
+			if err != nil {
+				return gate.Outcome{}, err
+			}
+			body := &principalBody{Kind: req.Kind, Name: req.Name, Tags: req.Tags, Created: a.Time()}
+			principal, err := principalChange(id, body, nil)
+			if err != nil {
+				return gate.Outcome{}, err
+			}
+			name, err := nameChange(who.space, who.name, id)
+			if err != nil {
+				return gate.Outcome{}, err
+			}
+			out = m.directory.document(id, body, nil)
+			o := gate.Outcome{Changes: []gate.Change{principal, name}, Parameters: fmt.Sprintf("principal=%s;tags=%d", id, len(req.Tags))}
+			o.Answer, err = json.Marshal(out)
+			return o, err
+		})
+	if err != nil {
+		return nil, err
+	}
+	return &out, nil
+}
+
+// check refuses what is no kind.
+func (k Kind) check() error {
+	switch k {
+	case User, Service, Role:
+		return nil
+	}
+	return gate.Errorf(gate.InvalidRequest, "kind is user, service or role")
+}
