@@ -175,6 +175,9 @@ type Request struct {
 	// for each of them as well. Of a request with neither references nor resources the caller needs
 	// it for "*", which may stand among them.
 	Resources []string
+	// As is a row without a number whose permission the caller needs in place of the operation's
+	// own, where AWS has one for each kind of thing that the operation is done to; nil: its own.
+	As *Operation
 	// Replay is given the stored answer when the call's idempotency key was used before; nil where
 	// the operation takes none.
 	Replay func(answer []byte) error

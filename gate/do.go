@@ -209,8 +209,9 @@ func (g *Gate) repeated(ctx context.Context, c *Call, req *Request, a Approved) 
 // approve resolves what the request names, then asks whether the caller may, then whether the
 // states allow it.
 func (g *Gate) approve(ctx context.Context, c *Call, req *Request, a *Approved) error {
+	op := cmp.Or(req.As, c.op)
 	for _, arn := range req.Resources {
-		if err := g.permit(c, c.op, arn); err != nil {
+		if err := g.permit(c, op, arn); err != nil {
 			return err
 		}
 	}
@@ -223,7 +224,7 @@ func (g *Gate) approve(ctx context.Context, c *Call, req *Request, a *Approved) 
 		a.targets = append(a.targets, target)
 	}
 	if len(a.targets) == 0 && len(req.Resources) == 0 {
-		return g.permit(c, c.op, "*")
+		return g.permit(c, op, "*")
 	}
 	for i := range a.targets {
 		if err := g.permit(c, c.op.of(i), a.targets[i].ARN); err != nil {
@@ -261,7 +262,7 @@ func (g *Gate) permit(c *Call, op *Operation, resource string) error {
 		return nil
 	}
 	c.asked = access.Request{
-		Principal: c.principal.Access, Action: g.actions[op.Permission], Time: g.view.Now(),
+		Principal: c.principal.Access, Action: g.action(op), Time: g.view.Now(),
 		Source: c.proof.Source, Secure: true, UserAgent: c.proof.UserAgent,
 	}
 	if resource != "*" {
@@ -274,6 +275,15 @@ func (g *Gate) permit(c *Call, op *Operation, resource string) error {
 	}
 	return &Error{Code: AccessDenied, Decision: c.request,
 		Detail: "you may not do " + op.Permission + " here; an administrator can explain decision " + c.request.String()}
+}
+
+// action is the permission that a row asks for. Rows without a number are rare and looked up.
+func (g *Gate) action(op *Operation) access.Action {
+	if a, ok := g.actions[op.Permission]; ok {
+		return a
+	}
+	a, _ := access.ActionOf(op.Permission)
+	return a
 }
 
 // usable asks the lifecycle table whether the target may be used as the operation does.
