@@ -3,7 +3,8 @@ package client
 import "context"
 
 // SignRequest is what to sign, and with which signing key. Key and one of Message, Digest and
-// ExternalMu are required; what is longer than 4 KiB is signed by its Digest.
+// ExternalMu are required; what is longer than 4 KiB is signed by its [Digest] or, under ML-DSA, its
+// [ExternalMu].
 type SignRequest struct {
 	Key string `json:"key"`
 	// Message is 1 to 4,096 bytes.
@@ -34,7 +35,7 @@ type VerifyRequest struct {
 	Key        string    `json:"key"`
 	Message    Sensitive `json:"message,omitzero"`
 	Digest     []byte    `json:"digest,omitzero"`
-	ExternalMu []byte    `json:"external_mu,omitzero"`
+	ExternalMu []byte    `json:"external_mu,omitzero"` // refused: µ signs, and verifies nothing
 	Signature  []byte    `json:"signature"`
 	Algorithm  string    `json:"algorithm,omitzero"`
 }

@@ -3,6 +3,7 @@ package client_test
 import (
 	"bytes"
 	"crypto"
+	"crypto/fips140"
 	"crypto/sha256"
 	"crypto/x509"
 	"errors"
@@ -105,6 +106,36 @@ func TestDigest(t *testing.T) {
 		}
 	}
 	if _, err := client.Digest("ECDSA_SHA_256", broken{}); !errors.Is(err, errBroken) {
+		t.Errorf("a reader that fails: %v", err)
+	}
+}
+
+// TestExternalMu: what is signed by µ is the message's signature, and only an ML-DSA key has one.
+func TestExternalMu(t *testing.T) {
+	s := haventest.New(t, haventest.InMemory())
+	other := must(s.Client.CreateKey(t.Context(), client.CreateKeyRequest{Purpose: "Lists", Type: client.Signing}))(t)
+	public := must(s.Client.GetPublicKey(t.Context(), other.KeyID))(t)
+	if _, err := client.ExternalMu(public, bytes.NewReader(letter)); !errors.Is(err, client.Unsupported) {
+		t.Errorf("of an EC key: %v", err)
+	}
+	key, err := s.Client.CreateKey(t.Context(), client.CreateKeyRequest{Purpose: "Letters", Type: client.Signing, Spec: "ML_DSA_65"})
+	if fips140.Enabled() {
+		if !errors.Is(err, client.Unsupported) {
+			t.Errorf("in FIPS 140-3 mode: %v", err)
+		}
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	public = must(s.Client.GetPublicKey(t.Context(), key.KeyID))(t)
+	mu := must(client.ExternalMu(public, bytes.NewReader(letter)))(t)
+	signed := must(s.Client.Sign(t.Context(), client.SignRequest{Key: key.KeyID, ExternalMu: mu}))(t)
+	verified := must(s.Client.Verify(t.Context(), client.VerifyRequest{Key: key.KeyID, Message: letter, Signature: signed.Signature}))(t)
+	if !verified.Valid {
+		t.Error("the message's signature by µ is not valid")
+	}
+	if _, err := client.ExternalMu(public, broken{}); !errors.Is(err, errBroken) {
 		t.Errorf("a reader that fails: %v", err)
 	}
 }

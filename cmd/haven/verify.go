@@ -12,7 +12,7 @@ import (
 const maxProof = 8 << 10
 
 func (a *app) verify() *cobra.Command {
-	var from messageFlags
+	from := messageFlags{verifies: true}
 	var signature string
 	c := &cobra.Command{
 		Use: "verify", Short: "Tell whether a signature is valid", GroupID: groupUse,
@@ -37,7 +37,7 @@ incomplete when versions could not be asked), key_id, version.`,
 			}
 			defer m.whole.Wipe()
 			req := client.VerifyRequest{
-				Key: from.key, Message: m.whole, Digest: m.digest, ExternalMu: m.mu, Signature: s, Algorithm: from.algorithm,
+				Key: from.key, Message: m.whole, Digest: m.digest, Signature: s, Algorithm: from.algorithm,
 			}
 			answer, err := call(c.Context(), a, func(ctx context.Context, c *client.Client) (*client.Verified, error) {
 				return c.Verify(ctx, req)

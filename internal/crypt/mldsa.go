@@ -1,6 +1,7 @@
 package crypt
 
 import (
+	"crypto/sha3"
 	"encoding/asn1"
 	"fmt"
 	"io"
@@ -64,4 +65,27 @@ func (k mldsaPublic) jwk() string {
 
 func (k mldsaPublic) verify(in input, signature []byte) bool {
 	return mldsa.Verify(k.key, in.bytes, signature, nil) == nil
+}
+
+// muSize is the length of tr and µ in FIPS 204, in bytes.
+const muSize = 64
+
+// ExternalMu reads a message of any length to its end and returns its representative µ under the key,
+// with an empty context string (FIPS 204, algorithm 7, line 6), which signs it as [ExternalMu]. Nobody
+// but that key's owner can use it. It returns [ErrSpec] for keys that are not of ML-DSA, or the reader's
+// error.
+func (p *PublicKey) ExternalMu(message io.Reader) ([]byte, error) {
+	k, ok := p.key.(mldsaPublic)
+	if !ok {
+		return nil, ErrSpec
+	}
+	h := sha3.NewSHAKE256()
+	h.Write(sha3.SumSHAKE256(k.key.Bytes(), muSize))
+	h.Write([]byte{0, 0}) // the message itself, not a hash of it; a context string of no bytes
+	if _, err := io.Copy(h, message); err != nil {
+		return nil, fmt.Errorf("crypt: reading a message: %w", err)
+	}
+	mu := make([]byte, muSize)
+	h.Read(mu)
+	return mu, nil
 }

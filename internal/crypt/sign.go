@@ -117,7 +117,7 @@ func (r *AlgorithmRow) input(permitted []MessageType, t MessageType, message []b
 	case Digest:
 		ok = len(message) == r.hash.Size()
 	case ExternalMu:
-		ok = len(message) == 64
+		ok = len(message) == muSize
 	}
 	if !ok {
 		return input{}, ErrSize

@@ -18,6 +18,8 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"filippo.io/mldsa"
+
 	"github.com/haven-health/haven/internal/crypt"
 )
 
@@ -145,7 +147,9 @@ func TestDigestIsTheHashOfRaw(t *testing.T) {
 // TestExternalMu: what is signed by the µ of a message (FIPS 204, algorithm 7, line 6, with an empty
 // context) verifies by the message, and by no other.
 func TestExternalMu(t *testing.T) {
-	for _, s := range []crypt.Spec{crypt.MLDSA44, crypt.MLDSA65, crypt.MLDSA87} {
+	for s, parameters := range map[crypt.Spec]mldsa.Parameters{
+		crypt.MLDSA44: mldsa.MLDSA44(), crypt.MLDSA65: mldsa.MLDSA65(), crypt.MLDSA87: mldsa.MLDSA87(),
+	} {
 		if crypt.Supported(s, crypt.SignVerify) == crypt.ErrUnsupported {
 			continue
 		}
@@ -161,6 +165,22 @@ func TestExternalMu(t *testing.T) {
 		if err := k.Verify(crypt.MLDSA, crypt.Raw, mu, signature); err != crypt.ErrSignature {
 			t.Errorf("%s, µ as the message: %v", s, err)
 		}
+		if got := must(k.Public().ExternalMu(iotest.OneByteReader(bytes.NewReader(message))))(t); !bytes.Equal(got, mu) {
+			t.Errorf("%s: µ is computed as %x", s, got)
+		}
+		if _, err := k.Public().ExternalMu(iotest.ErrReader(io.ErrClosedPipe)); !errors.Is(err, io.ErrClosedPipe) {
+			t.Errorf("%s, a message that breaks: %v", s, err)
+		}
+		long := bytes.Repeat(message, 1<<17)
+		mu = must(k.Public().ExternalMu(bytes.NewReader(long)))(t)
+		signature = must(k.Sign(crypt.MLDSA, crypt.ExternalMu, mu))(t)
+		public := must(mldsa.NewPublicKey(parameters, v.PublicKey[22:]))(t)
+		if mldsa.Verify(public, long, signature, nil) != nil || mldsa.Verify(public, long[1:], signature, nil) == nil {
+			t.Errorf("%s: the signature of a long message", s)
+		}
+	}
+	if _, err := must(crypt.ParsePublicKey(crypt.P256, sampleOf(t, crypt.P256).PublicKey))(t).ExternalMu(bytes.NewReader(nil)); err != crypt.ErrSpec {
+		t.Errorf("µ of an EC key: %v", err)
 	}
 }
 
