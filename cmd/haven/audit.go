@@ -88,19 +88,32 @@ func (a *app) keyHistory() *cobra.Command {
 	return c
 }
 
-// records prints a full page of records: it asks again where the server looked at as many as it does
-// in one call.
+// fullRecords lists a full page of records. The server looks at 20,000 of them in one call, whether or
+// not they fit: it is asked again until the page is full or there are no more. tell is told before
+// that how many were found.
+func fullRecords(req client.ListRecordsRequest, list func(client.ListRecordsRequest) (*client.RecordPage, error), tell func(found int)) (*client.RecordPage, error) {
+	page, err := list(req)
+	for limit := req.Limit; err == nil && page.NextCursor != "" && len(page.Records) < limit; {
+		tell(len(page.Records))
+		req.Cursor, req.Limit = page.NextCursor, limit-len(page.Records)
+		var next *client.RecordPage
+		if next, err = list(req); err == nil {
+			page.Records, page.NextCursor = append(page.Records, next.Records...), next.NextCursor
+		}
+	}
+	return page, err
+}
+
+// records prints a full page of records.
 func (a *app) records(ctx context.Context, req client.ListRecordsRequest) error {
 	page, err := call(ctx, a, func(ctx context.Context, c *client.Client) (*client.RecordPage, error) {
-		page, err := c.ListRecords(ctx, req)
-		for limit := req.Limit; err == nil && page.NextCursor != "" && len(page.Records) < limit; {
-			req.Cursor, req.Limit = page.NextCursor, limit-len(page.Records)
-			var next *client.RecordPage
-			if next, err = c.ListRecords(ctx, req); err == nil {
-				page.Records, page.NextCursor = append(page.Records, next.Records...), next.NextCursor
-			}
-		}
-		return page, err
+		calls := 0
+		return fullRecords(req, func(req client.ListRecordsRequest) (*client.RecordPage, error) {
+			calls++
+			return c.ListRecords(ctx, req)
+		}, func(found int) {
+			a.progress("%d found in the newest %d,000 records, looking further back…", found, 20*calls)
+		})
 	})
 	if err != nil {
 		return err

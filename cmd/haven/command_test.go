@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/haven-health/haven/client"
 	"github.com/haven-health/haven/internal/disk"
 	"github.com/haven-health/haven/store"
 )
@@ -62,6 +63,28 @@ func TestExitCodes(t *testing.T) {
 	}
 	if got := exitCode(errors.New("unknown flag"), false); got != exitUsage {
 		t.Errorf("an error before the command began: exit code %d", got)
+	}
+}
+
+// TestFullRecords asserts that what is far back is found, beyond what the server looks at in one call,
+// and that a list ends only where the server says so or the page is full.
+func TestFullRecords(t *testing.T) {
+	pages := []int{0, 2, 0, 0, 3, 1} // records of each call
+	for _, c := range []struct{ limit, want, calls int }{{50, 6, 6}, {5, 5, 5}, {4, 4, 5}, {2, 2, 2}} {
+		calls, told := 0, 0
+		page, err := fullRecords(client.ListRecordsRequest{Limit: c.limit}, func(req client.ListRecordsRequest) (*client.RecordPage, error) {
+			if calls > 0 && req.Cursor != fmt.Sprint(calls) {
+				t.Errorf("call %d: cursor %q", calls, req.Cursor)
+			}
+			out := &client.RecordPage{Records: make([]client.Record, min(pages[calls], req.Limit))}
+			if calls++; calls < len(pages) {
+				out.NextCursor = fmt.Sprint(calls)
+			}
+			return out, nil
+		}, func(int) { told++ })
+		if err != nil || len(page.Records) != c.want || calls != c.calls || told != calls-1 || (page.NextCursor == "") != (calls == len(pages)) {
+			t.Errorf("limit %d: %d records in %d calls, told %d times, then %q: %v", c.limit, len(page.Records), calls, told, page.NextCursor, err)
+		}
 	}
 }
 
