@@ -88,6 +88,9 @@ type Key struct {
 
 	// WrappedBy is the master version that wraps the primary, as KEY@N.
 	WrappedBy string `json:"wrapped_by,omitzero"`
+	// Moving says that a change of master has not taken all versions along yet: it goes on, or was
+	// interrupted, and UpdateKey with the same master takes up where it ended.
+	Moving bool `json:"moving,omitzero"`
 	// Wraps is what a master key wraps, and RewrapLeft what of that its older versions still do: it is
 	// on its way to the primary. Only DescribeKey and ScheduleKeyDeletion tell.
 	Wraps      *Wraps            `json:"wraps,omitzero"`

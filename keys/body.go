@@ -27,11 +27,13 @@ type keyBody struct {
 	Description string   `json:"description,omitzero"`
 	Owner       string   `json:"owner,omitzero"`
 
-	Created   time.Time         `json:"created"`
-	CreatedBy gate.ID           `json:"by"`
-	Master    gate.ID           `json:"master,omitzero"` // zero: the root key
-	Tags      map[string]string `json:"tags,omitempty"`
-	Life      lifecycle.Key     `json:"life"`
+	Created   time.Time `json:"created"`
+	CreatedBy gate.ID   `json:"by"`
+	Master    gate.ID   `json:"master,omitzero"` // zero: the root key
+	// Moving marks that other masters than Master may wrap versions still: see moveRest.
+	Moving bool              `json:"moving,omitzero"`
+	Tags   map[string]string `json:"tags,omitempty"`
+	Life   lifecycle.Key     `json:"life"`
 }
 
 func (b *keyBody) kind() Kind { return Kind{b.Type, b.Spec, b.Usage} }

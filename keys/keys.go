@@ -113,6 +113,9 @@ type Key struct {
 	// DisabledUntil is when a disabled key can be used again; absent: when it is enabled.
 	DisabledUntil time.Time `json:"disabled_until,omitzero"`
 	DeletionDate  time.Time `json:"deletion_date,omitzero"`
+	// Moving says that a change of master has not taken all versions along yet: it goes on, or was
+	// interrupted, and update-key with the same master takes up where it ended.
+	Moving bool `json:"moving,omitzero"`
 	// Wraps is what a master key wraps, and RewrapLeft what of that its older versions still do. Only
 	// describe-key and schedule-key-deletion count them.
 	Wraps      *Wraps `json:"wraps,omitzero"`

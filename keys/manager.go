@@ -232,7 +232,7 @@ func (r *Ring) document(id gate.ID, b *keyBody, primary *versionBody, now time.T
 		Description: b.Description, Owner: b.Owner,
 		Versions: b.Life.Versions, RotationDays: b.Life.RotationDays, GraceDays: b.Life.GraceDays,
 		LifetimeDays: b.Life.LifetimeDays, CreatedAt: b.Created, CreatedBy: b.CreatedBy, Tags: b.Tags,
-		Enabled: life.Status() == lifecycle.Enabled, DeletionDate: life.DeletionDate, Origin: b.origin(),
+		Enabled: life.Status() == lifecycle.Enabled, DeletionDate: life.DeletionDate, Origin: b.origin(), Moving: b.Moving,
 	}
 	if life.Status() == lifecycle.Disabled {
 		k.DisabledUntil = life.DisabledUntil

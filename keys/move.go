@@ -2,6 +2,7 @@ package keys
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/haven-health/haven/gate"
@@ -10,36 +11,36 @@ import (
 )
 
 // moveTo stages putting the key under another master: the key, and a page of its versions, wrapped
-// by that master's primary, the newest first: so many are moved. primary is the key's, nil if it has none, to be written
-// with the life next. more tells that versions are left for moveRest.
-func (e *edit) moveTo(master string, primary *loadedVersion, next lifecycle.Version) (moved int, more bool, err error) {
+// by that master's primary, the newest first: so many are moved. primary is the key's, nil if it has
+// none, to be written with the life next. The key is marked as moving while versions are left for moveRest.
+func (e *edit) moveTo(master string, primary *loadedVersion, next lifecycle.Version) (moved int, err error) {
 	if e.body.Type == Master {
-		return 0, false, gate.Errorf(gate.InvalidRequest, "a master key is wrapped by the root key; leave master out")
+		return 0, gate.Errorf(gate.InvalidRequest, "a master key is wrapped by the root key; leave master out")
 	}
 	if e.body.Master, err = e.m.ring.masterOf(e.ctx, e.a, master); err != nil {
-		return 0, false, err
+		return 0, err
 	}
-	numbers, more, err := e.elsewhere()
-	if err != nil {
-		return 0, false, err
+	var numbers []uint32
+	if numbers, e.body.Moving, err = e.elsewhere(); err != nil {
+		return 0, err
 	}
 	written := false
 	for _, n := range numbers {
 		body, v, err := e.moved(n)
 		if err != nil {
-			return 0, false, err
+			return 0, err
 		}
 		if primary != nil && n == next.Number {
 			body.Life, written = next, true
 		}
 		if err := e.putVersion(body, v); err != nil {
-			return 0, false, err
+			return 0, err
 		}
 	}
 	if primary != nil && !written && primary.body.Life != next {
 		err = e.changeVersion(primary, next)
 	}
-	return len(numbers), more, err
+	return len(numbers), err
 }
 
 // elsewhere returns up to a page of the key's versions that another than its master wraps.
@@ -99,8 +100,9 @@ func (e *edit) moved(n uint32) (*versionBody, *loadedVersion, error) {
 	return &body, v, nil
 }
 
-// moveRest goes on where moveTo ended, within its call, a page an operation. What a crash leaves
-// stays with the master it was with, and usable: the same update-key takes it along.
+// moveRest goes on where moveTo ended, within its call, a page an operation, and with the last one the
+// key is no longer marked as moving. What a crash leaves stays with the master it was with, and usable:
+// the same update-key takes it along.
 func (m *Manager) moveRest(ctx context.Context, c *gate.Call, key string) error {
 	for more := true; more; {
 		own, err := m.gate.Own(ctx, c, gate.Rewrap)
@@ -125,11 +127,28 @@ func (m *Manager) moveRest(ctx context.Context, c *gate.Call, key string) error 
 				}
 			}
 			e.out.Parameters = fmt.Sprintf("versions=%d", len(numbers))
-			return e.out, nil
+			if more || !e.body.Moving {
+				return e.out, nil
+			}
+			e.body.Moving = false
+			change, err := keyChange(e.id, &e.body, &e.loaded.item)
+			e.out.Changes = append(e.out.Changes, change)
+			return e.out, err
 		})
 		if err != nil {
-			return err
+			return unmoved(err)
 		}
 	}
 	return nil
+}
+
+// unmoved tells of an error what was done before it.
+func unmoved(err error) error {
+	var e *gate.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	told := *e
+	told.Detail += "; the key has its new master, but some of its versions are with another yet: the same update-key takes them along"
+	return &told
 }

@@ -33,24 +33,23 @@ func (m *Manager) UpdateKey(ctx context.Context, c *gate.Call, req UpdateRequest
 	if err := checkDescription(deref(req.Description), deref(req.Owner)); err != nil {
 		return nil, m.gate.Refuse(ctx, c, err)
 	}
-	more := false
-	out, err := m.manage(ctx, c, req.Key, "", func(e *edit) (err error) {
-		more, err = e.update(&req)
-		return err
-	})
-	if err == nil && more {
-		err = m.moveRest(ctx, c, out.ID)
-	}
+	out, err := m.manage(ctx, c, req.Key, "", func(e *edit) error { return e.update(&req) })
 	if err != nil {
 		return nil, err
+	}
+	if req.Master != "" && out.Moving { // by this call or, if its idempotency key was used before, by that
+		if err := m.moveRest(ctx, c, out.ID); err != nil {
+			return nil, err
+		}
+		out.Moving = false
 	}
 	return out, nil
 }
 
-// update stages what a request asks for. more tells that versions are left for moveRest.
-func (e *edit) update(req *UpdateRequest) (more bool, err error) {
+// update stages what a request asks for, of a move its first page: see moveRest.
+func (e *edit) update(req *UpdateRequest) error {
 	if err := e.wholeKey(); err != nil {
-		return false, err
+		return err
 	}
 	before := e.body
 	if req.Description != nil {
@@ -64,11 +63,11 @@ func (e *edit) update(req *UpdateRequest) (more bool, err error) {
 	}
 	policy, err := periods(e.body.Life.Policy, req.RotationDays, req.GraceDays, req.LifetimeDays)
 	if err != nil {
-		return false, err
+		return err
 	}
 	primary, err := e.loadPrimary()
 	if err != nil {
-		return false, err
+		return err
 	}
 	var life lifecycle.Version
 	if primary != nil {
@@ -76,13 +75,13 @@ func (e *edit) update(req *UpdateRequest) (more bool, err error) {
 	}
 	key, next, err := lifecycle.SetPolicy(e.body.Life, life, policy)
 	if err != nil {
-		return false, e.refused(err)
+		return e.refused(err)
 	}
 	e.body.Life = key
 	moved := 0
 	switch {
 	case req.Master != "":
-		moved, more, err = e.moveTo(req.Master, primary, next)
+		moved, err = e.moveTo(req.Master, primary, next)
 	case primary != nil && next != life:
 		err = e.changeVersion(primary, next)
 	}
@@ -91,7 +90,7 @@ func (e *edit) update(req *UpdateRequest) (more bool, err error) {
 		t.add("versions=%d", moved)
 	}
 	e.out.Parameters = t.String()
-	return more, err
+	return err
 }
 
 func deref(s *string) string {

@@ -112,7 +112,7 @@ func (a *app) records(ctx context.Context, req client.ListRecordsRequest) error 
 			calls++
 			return c.ListRecords(ctx, req)
 		}, func(found int) {
-			a.progress("%d found in the newest %d,000 records, looking further back…", found, 20*calls)
+			a.progress("%d found in %d,000 records, looking further back…", found, 20*calls)
 		})
 	})
 	if err != nil {

@@ -18,8 +18,9 @@ purpose, description, owner, origin, state and version (the primary's), versions
 (after a rotation), rotation_days, grace_days, lifetime_days, created_at, created_by,
 created_by_name, expires_at, next_rotation_at, valid_to (when imported material ends) and
 material_expired (it did, or was deleted), key_check_value (of the primary's material),
-deletion_date, last_used_at, use_count, wrapped_by, wraps and rewrap_left (of a master key: count,
-more), tags, enabled, disabled_until. What a key does not have is absent.`
+deletion_date, last_used_at, use_count, wrapped_by, moving (a change of master is unfinished), wraps
+and rewrap_left (of a master key: count, more), tags, enabled, disabled_until. What a key does not
+have is absent.`
 
 // keyReference documents how keys are named.
 const keyReference = `KEY is a key's id, ARN, alias (alias/NAME) or alias ARN; KEY@N names version N.`
@@ -95,6 +96,10 @@ func keyRows(k *client.Key) *table {
 	t.add("deletion", when(k.DeletionDate))
 	t.add("created", when(k.CreatedAt)+" by "+cmp.Or(k.CreatedByName, k.CreatedBy))
 	t.add("wrapped by", k.WrappedBy)
+	if k.Moving {
+		master, _, _ := strings.Cut(k.WrappedBy, "@")
+		t.add("moving", fmt.Sprintf("some versions are with another master yet: haven key update %s --master %s takes them along", k.KeyID, cmp.Or(master, "MASTER")))
+	}
 	t.add("wraps", wraps(k.Wraps))
 	if k.RewrapLeft != nil && k.RewrapLeft.Count > 0 {
 		t.add("to re-wrap", wraps(k.RewrapLeft))
