@@ -88,7 +88,9 @@ func (c *Client) send(ctx context.Context, name string, body []byte, idempotency
 	}
 	// Without it net/http cannot send the body again by itself, beside the budget.
 	request.GetBody = nil
-	request.Header.Set("Authorization", "Bearer "+string(c.token))
+	if c.token != "" {
+		request.Header.Set("Authorization", "Bearer "+string(c.token))
+	}
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("User-Agent", "haven-go")
 	if idempotencyKey != "" {

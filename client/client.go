@@ -38,8 +38,11 @@ type Config struct {
 	// SystemCAs trusts the machine's own certificate authorities, for a server with a public
 	// certificate. False: only CAFile or RootCAs are trusted.
 	SystemCAs bool
-	// Token is the bearer token. Required.
+	// Token is the bearer token. Required, unless there is a Certificate.
 	Token Token
+	// Certificate is shown to the server, with proof of its key: alone it is who calls, if the server
+	// knows it; with a Token both must be the same principal's. Optional.
+	Certificate *tls.Certificate
 
 	// Timeout bounds one try of a call, connecting included. Optional: zero means 30 s. The
 	// whole call is bounded by its context.
@@ -75,8 +78,11 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	if cfg.Token == "" || strings.ContainsAny(string(cfg.Token), " \t\r\n") {
-		return nil, errors.New("client: a token is required, without white space in it")
+	if cfg.Token == "" && cfg.Certificate == nil {
+		return nil, errors.New("client: a token or a certificate is required")
+	}
+	if strings.ContainsAny(string(cfg.Token), " \t\r\n") {
+		return nil, errors.New("client: a token has no white space in it")
 	}
 	if cfg.Timeout < 0 || cfg.Connections < 0 {
 		return nil, errors.New("client: a timeout or number of connections is negative; zero means its default")
@@ -92,7 +98,7 @@ func New(cfg Config) (*Client, error) {
 	if c.wait == nil {
 		c.wait = waitForReal
 	}
-	c.http = newHTTPClient(roots, cmp.Or(cfg.Timeout, 30*time.Second), cmp.Or(cfg.Connections, 256))
+	c.http = newHTTPClient(roots, cfg.Certificate, cmp.Or(cfg.Timeout, 30*time.Second), cmp.Or(cfg.Connections, 256))
 	if cfg.Wrap != nil {
 		c.http.Transport = cfg.Wrap(c.http.Transport)
 	}
@@ -155,19 +161,23 @@ func readBounded(name string, limit int64) ([]byte, error) {
 
 // newHTTPClient keeps to HTTP/1.1: over one multiplexed connection a slow answer, or a lost
 // packet, would hold up all calls behind it.
-func newHTTPClient(roots *x509.CertPool, timeout time.Duration, connections int) *http.Client {
+func newHTTPClient(roots *x509.CertPool, certificate *tls.Certificate, timeout time.Duration, connections int) *http.Client {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
+	security := &tls.Config{
+		MinVersion:         tls.VersionTLS13,
+		RootCAs:            roots,
+		ClientSessionCache: tls.NewLRUClientSessionCache(64),
+	}
+	if certificate != nil {
+		security.Certificates = []tls.Certificate{*certificate}
+	}
 	return &http.Client{
 		Timeout: timeout,
 		Transport: &http.Transport{
-			Proxy:     http.ProxyFromEnvironment,
-			Protocols: protocols,
-			TLSClientConfig: &tls.Config{
-				MinVersion:         tls.VersionTLS13,
-				RootCAs:            roots,
-				ClientSessionCache: tls.NewLRUClientSessionCache(64),
-			},
+			Proxy:                  http.ProxyFromEnvironment,
+			Protocols:              protocols,
+			TLSClientConfig:        security,
 			MaxIdleConns:           connections,
 			MaxIdleConnsPerHost:    connections,
 			IdleConnTimeout:        90 * time.Second, // less than the server's two minutes

@@ -247,7 +247,7 @@ func TestFromEnvironment(t *testing.T) {
 		{map[string]string{"HAVEN_DATA": filepath.Join(data, "none.json")}, "HAVEN_DATA=FILE"},
 		{map[string]string{"HAVEN_DATA": data, "HAVEN_ENDPOINT": s.URL}, "Bearer ready-token"},
 		// The ready file's token is not for another server.
-		{map[string]string{"HAVEN_DATA": data, "HAVEN_ENDPOINT": "https://localhost:1", "HAVEN_CA": ca}, "a token is required"},
+		{map[string]string{"HAVEN_DATA": data, "HAVEN_ENDPOINT": "https://localhost:1", "HAVEN_CA": ca}, "a token or a certificate is required"},
 		{map[string]string{"HAVEN_DATA": t.TempDir()}, "is the server running?"},
 		{map[string]string{"HAVEN_TOKEN": "mine"}, "set HAVEN_DATA"},
 	} {

@@ -2,6 +2,7 @@ package client
 
 import (
 	"cmp"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,7 +15,8 @@ import (
 
 // FromEnvironment makes a client from HAVEN_ENDPOINT, HAVEN_CA and HAVEN_TOKEN, or from the ready
 // file of the data folder HAVEN_DATA, which may name a ready file itself; of both, the single
-// variables win.
+// variables win. HAVEN_CLIENT_CERT and HAVEN_CLIENT_KEY name the PEM files of a certificate to
+// show, beside the token or in its place.
 func FromEnvironment() (*Client, error) {
 	cfg, err := ConfigFrom(os.Getenv)
 	if err != nil {
@@ -28,6 +30,10 @@ func FromEnvironment() (*Client, error) {
 // a token is never sent to another server than it came from.
 func ConfigFrom(getenv func(string) string) (Config, error) {
 	cfg := Config{Endpoint: getenv("HAVEN_ENDPOINT"), CAFile: getenv("HAVEN_CA"), Token: Token(getenv("HAVEN_TOKEN"))}
+	var err error
+	if cfg.Certificate, err = certificateFrom(getenv("HAVEN_CLIENT_CERT"), getenv("HAVEN_CLIENT_KEY")); err != nil {
+		return Config{}, err
+	}
 	data := getenv("HAVEN_DATA")
 	if data == "" {
 		if cfg.Endpoint == "" {
@@ -50,8 +56,34 @@ func ConfigFrom(getenv func(string) string) (Config, error) {
 	}
 	cfg.Endpoint = ready.Endpoint
 	cfg.CAFile = cmp.Or(cfg.CAFile, ready.CAFile)
-	cfg.Token = cmp.Or(cfg.Token, ready.Token)
+	if cfg.Certificate == nil { // who shows one means to be its principal, not the one of the file
+		cfg.Token = cmp.Or(cfg.Token, ready.Token)
+	}
 	return cfg, nil
+}
+
+// certificateFrom reads a certificate and its key; nil where neither is named.
+func certificateFrom(certFile, keyFile string) (*tls.Certificate, error) {
+	if certFile == "" && keyFile == "" {
+		return nil, nil
+	}
+	if certFile == "" || keyFile == "" {
+		return nil, errors.New("client: a client certificate needs its key, and the other way round: set HAVEN_CLIENT_CERT and HAVEN_CLIENT_KEY")
+	}
+	certPEM, err := readBounded(certFile, maxCAFile)
+	if err != nil {
+		return nil, fmt.Errorf("client: certificate: %w", err)
+	}
+	keyPEM, err := readBounded(keyFile, maxCAFile)
+	if err != nil {
+		return nil, fmt.Errorf("client: key of the certificate: %w", err)
+	}
+	defer clear(keyPEM)
+	pair, err := tls.X509KeyPair(certPEM, keyPEM)
+	if err != nil {
+		return nil, fmt.Errorf("client: %s and %s are not a certificate and its key in PEM: %w", certFile, keyFile, err)
+	}
+	return &pair, nil
 }
 
 // maxReadyFile bounds a ready file.

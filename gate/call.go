@@ -20,6 +20,11 @@ import (
 type Proof struct {
 	// Bearer is the token of an Authorization header.
 	Bearer secret.Bytes
+	// Certificate is the one whose key the caller's connection was shown to hold; nil without.
+	Certificate *Certificate
+	// Unreadable tells that there was an Authorization that could not be read: whatever else is
+	// shown, the call is nobody's.
+	Unreadable bool
 	// Local names a principal that the process itself vouches for: the library's and the
 	// scheduler's way in. No surface that reads from a network ever sets it.
 	Local ID
@@ -27,6 +32,14 @@ type Proof struct {
 	Source netip.Addr
 	// UserAgent is what the caller's program calls itself, cut at journal.MaxPersonal bytes.
 	UserAgent string
+}
+
+// Certificate is what is known of a client certificate whose key its caller holds.
+type Certificate struct {
+	// Fingerprint is the SHA-256 of its DER.
+	Fingerprint [32]byte
+	// NotBefore and NotAfter are its first and last moment.
+	NotBefore, NotAfter time.Time
 }
 
 // Principal is who was proven.

@@ -72,8 +72,13 @@ type credentialBody struct {
 	Expires   time.Time `json:"expires,omitzero"`
 }
 
-// bearer credentials are known by the SHA-256 of the token.
-const bearer = "bearer"
+// Types of credentials.
+const (
+	// bearer credentials are known by the SHA-256 of the token.
+	bearer = "bearer"
+	// clientCertificate credentials are known by the SHA-256 of the certificate's DER.
+	clientCertificate = "client-certificate"
+)
 
 // nameBody is a stored name.
 type nameBody struct {

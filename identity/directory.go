@@ -2,12 +2,10 @@ package identity
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 
 	"github.com/haven-health/haven/access"
 	"github.com/haven-health/haven/gate"
-	"github.com/haven-health/haven/internal/secret"
 	"github.com/haven-health/haven/store"
 )
 
@@ -29,35 +27,6 @@ func New(view *gate.View, account string) *Directory {
 		principals:  gate.NewCache[gate.ID, *gate.Principal](view, cacheSize, store.KindPrincipal, appendID, nil),
 		credentials: gate.NewCache[[32]byte, *credentialBody](view, cacheSize, store.KindCredential, appendHash, nil),
 	}
-}
-
-// nobody is the one answer to a proof that proves nothing.
-func nobody() error {
-	return gate.Errorf(gate.Unauthenticated, "no valid credential; send Authorization: Bearer with a token that is in force")
-}
-
-// Authenticate implements gate.Authenticator. A token that does not exist takes the same way as
-// one that does, up to the look-up of its hash.
-func (d *Directory) Authenticate(ctx context.Context, r *gate.Reading, p *gate.Proof) (gate.Principal, error) {
-	id := p.Local
-	if id.IsZero() {
-		if n := p.Bearer.Len(); n == 0 || n > MaxToken {
-			return gate.Principal{}, nobody()
-		}
-		c, err := d.credentials.Get(ctx, r, sha256.Sum256(secret.Expose(p.Bearer)), d.loadCredential)
-		if err != nil {
-			return gate.Principal{}, err
-		}
-		if !c.Expires.IsZero() && !d.view.Now().Before(c.Expires) {
-			return gate.Principal{}, nobody()
-		}
-		id = c.Principal
-	}
-	principal, err := d.principals.GetComposed(ctx, r, id, d.loadPrincipal)
-	if err != nil {
-		return gate.Principal{}, err
-	}
-	return *principal, nil
 }
 
 func (d *Directory) loadCredential(ctx context.Context, hash [32]byte) (*credentialBody, store.Epoch, error) {

@@ -40,10 +40,14 @@ func openCertificates(cfg Config) (certificateSource, error) {
 // leaves out what TLS 1.2 lets a server get wrong: renegotiation, static RSA, CBC, unencrypted
 // client certificates. The standard library prefers the hybrid post-quantum key exchange there,
 // which matters for keys that must stay secret longer than today's curves may.
+//
+// A client is asked for a certificate and need not show one. No authority is asked about it: that
+// its holder has the key is all that TLS tells, and whose it is, the handler decides.
 func tlsConfig(source certificateSource) *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS13,
 		NextProtos: []string{"h2", "http/1.1"},
+		ClientAuth: tls.RequestClientCert,
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 			return source.certificate()
 		},

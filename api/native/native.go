@@ -14,7 +14,6 @@ import (
 	"math"
 	"mime"
 	"net/http"
-	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -22,7 +21,6 @@ import (
 	"github.com/haven-health/haven/audit"
 	"github.com/haven-health/haven/gate"
 	"github.com/haven-health/haven/identity"
-	"github.com/haven-health/haven/internal/secret"
 	"github.com/haven-health/haven/keys"
 )
 
@@ -191,18 +189,6 @@ func isJSON(contentType []string) bool {
 
 func tooLarge(op *gate.Operation) error {
 	return gate.Errorf(gate.TooLarge, "a body of %s is at most %d bytes", op.Name, op.BodyLimit)
-}
-
-// proof takes from a request what it shows of who sends it.
-func proof(r *http.Request) gate.Proof {
-	p := gate.Proof{UserAgent: r.UserAgent()}
-	if from, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
-		p.Source = from.Addr().Unmap()
-	}
-	if auth := r.Header["Authorization"]; len(auth) == 1 && len(auth[0]) > 7 && strings.EqualFold(auth[0][:7], "Bearer ") {
-		p.Bearer = secret.New([]byte(auth[0][7:]))
-	}
-	return p
 }
 
 // problem answers an error as RFC 9457 problem details.

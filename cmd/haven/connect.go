@@ -13,6 +13,7 @@ import (
 func (a *app) variable(name string) string {
 	flag := map[string]string{
 		"HAVEN_ENDPOINT": a.endpoint, "HAVEN_CA": a.ca, "HAVEN_TOKEN": a.token, "HAVEN_DATA": a.data,
+		"HAVEN_CLIENT_CERT": a.clientCert, "HAVEN_CLIENT_KEY": a.clientKey,
 	}[name]
 	if flag != "" {
 		return flag
@@ -33,8 +34,8 @@ func call[Answer any](ctx context.Context, a *app, do func(context.Context, *cli
 	if err != nil {
 		return none, err
 	}
-	if cfg.Token == "" {
-		return none, errors.New("no token: set HAVEN_TOKEN, or give --token")
+	if cfg.Token == "" && cfg.Certificate == nil {
+		return none, errors.New("no token: set HAVEN_TOKEN, or give --token, or show a certificate with --client-cert and --client-key")
 	}
 	c, err := client.New(cfg)
 	if err != nil {

@@ -32,6 +32,8 @@ type app struct {
 	token    string
 	data     string
 
+	clientCert, clientKey string
+
 	// began is set once a command's own work began: errors before that are wrong usage.
 	began bool
 }
@@ -118,6 +120,8 @@ func (a *app) root() *cobra.Command {
 	flags.StringVar(&a.endpoint, "endpoint", "", "the server's `URL` (HAVEN_ENDPOINT)")
 	flags.StringVar(&a.ca, "ca", "", "a `file` of certificates to trust (HAVEN_CA)")
 	flags.StringVar(&a.token, "token", "", "the bearer `token`; HAVEN_TOKEN keeps it out of the list of processes")
+	flags.StringVar(&a.clientCert, "client-cert", "", "a certificate `file` to prove with who calls (HAVEN_CLIENT_CERT)")
+	flags.StringVar(&a.clientKey, "client-key", "", "its key `file` (HAVEN_CLIENT_KEY)")
 	flags.StringVar(&a.data, "data", "", "the server's data `folder` (HAVEN_DATA)")
 	root.AddGroup(
 		&cobra.Group{ID: groupServer, Title: "Servers:"},
