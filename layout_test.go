@@ -31,12 +31,12 @@ var mayImport = map[string]string{
 	"store/storetest": "journal store",
 
 	// The one door. It gets the MAC of items as a function and knows no keys.
-	"gate": "access internal/clock internal/fault internal/secret journal lifecycle store",
+	"gate": "access internal/blob internal/clock internal/fault internal/secret journal lifecycle store",
 
 	"gate/gatetest": ". gate identity internal/clock internal/secret journal lifecycle seal store store/memory",
 
 	// The domains: never each other.
-	"keys":     "gate internal/blob internal/crypt internal/fault internal/secret journal lifecycle store",
+	"keys":     "access gate internal/blob internal/crypt internal/fault internal/secret journal lifecycle store",
 	"identity": "access gate internal/secret store",
 	"audit":    "gate internal/blob journal store",
 

@@ -47,7 +47,7 @@ var vocabulary = slices.Concat(
 
 	rows("haven:", Use, false, "HPKESeal HPKEOpen Recover"),
 	rows("haven:", Read, false, "DescribeCampaign ExplainAccess ListAccess ListAlerts ListApprovals GetProof VerifyLog VerifyBackup ListDue"),
-	rows("haven:", Write, false, "UpdateKey DeprecateVersion MarkCompromised RestoreVersion OpenRecovery StartCampaign RotateStoredKey"),
+	rows("haven:", Write, false, "UpdateKey WrapKey DeprecateVersion MarkCompromised RestoreVersion OpenRecovery StartCampaign RotateStoredKey"),
 	rows("haven:", Write, true,
 		"Initialize Start Shutdown Pin RotateBeforeUse AcceptClock RotateSeal MigrateSeal CheckRotation ExecuteRotations ScheduleRotationCheck "+
 			"CreateBackup CreateReport AdvanceClock RequestApproval Approve"),

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/haven-health/haven/access"
+	"github.com/haven-health/haven/internal/blob"
 	"github.com/haven-health/haven/internal/secret"
 	"github.com/haven-health/haven/journal"
 	"github.com/haven-health/haven/lifecycle"
@@ -66,6 +67,8 @@ type Authenticator interface {
 type Reference struct {
 	// Text is as the caller wrote it. Empty: Key and Version are given directly.
 	Text string
+	// Grant names one of the key's grants that the operation is about: see [Resolver].
+	Grant ID
 	// Key and Version name a version that Haven itself knows, as from a ciphertext's header.
 	Key     ID
 	Version uint32
@@ -76,6 +79,12 @@ type Target struct {
 	// Key is its id, ARN its name in policies.
 	Key ID
 	ARN string
+	// Object is the key as decisions see it, made once when it was loaded; nil where no more is
+	// known than the ARN. Alias is the alias that the caller named it by, "alias/NAME", and Defaults
+	// hold the values of condition keys where a request leaves the choice to the key.
+	Object   *access.Object
+	Alias    string
+	Defaults []access.Value
 	// Version is the version it names, or the primary where a use names none; 0 when the whole
 	// key is meant, or it has no primary.
 	Version uint32
@@ -177,6 +186,8 @@ type Resolver interface {
 	// Resolve returns the target of ref for op and notes in r every item the answer rests on. It
 	// returns an error matching NotFound, InvalidRequest or Tampered; the first and last are told
 	// to who may do op to the ARN of the target returned beside them, or to every key if it has none.
+	// A grant that ref names counts by itself: its retiring principal may end it, and so may its
+	// grantee where it says so; no other grant of the key lets anybody.
 	Resolve(ctx context.Context, r *Reading, op *Operation, ref Reference) (Target, error)
 }
 
@@ -191,15 +202,39 @@ type Request struct {
 	// As is a row without a number whose permission the caller needs in place of the operation's
 	// own, where AWS has one for each kind of thing that the operation is done to; nil: its own.
 	As *Operation
+	// Needs are permissions for what the operation does in passing.
+	Needs []Need
+	// Master names a master key that is to wrap what the operation makes or moves: the caller needs
+	// the operation's Onto for it. The zero Reference names none.
+	Master Reference
 	// Replay is given the stored answer when the call's idempotency key was used before; nil where
 	// the operation takes none.
 	Replay func(answer []byte) error
-	// Context is the encoded encryption context.
-	Context []byte
+	// What conditions of policies may ask of the request; of its second key, Onto says it.
+	Asked
+	Onto Asked
 	// Reason is the caller's reason; Parameters are the operation's own, "name=value;…": for the
 	// record. Neither holds personal data or secrets.
 	Reason     string
 	Parameters string
+}
+
+// Need is a permission for another operation than the call's, on what an ARN names.
+type Need struct {
+	For *Operation
+	ARN string
+}
+
+// Asked is what conditions of policies may ask of a request.
+type Asked struct {
+	// Context is the encryption context, encoded; nil for none. That of the first key is recorded.
+	Context []byte
+	// Algorithm is the value of the condition key that tells the algorithm, Values are others. Where
+	// a Text is empty the target's Defaults have it.
+	Algorithm access.Value
+	Values    []access.Value
+	// Tags are those that the request would set.
+	Tags []access.Tag
 }
 
 // Change is a change of an item, as a domain stages it. The gate sets revision, epoch and MAC.
@@ -249,6 +284,9 @@ type Call struct {
 
 	idempotency string
 	body        [32]byte
+
+	// decision is the last that allowed something.
+	decision access.Decision
 }
 
 // caller is what the items of a batch share with their call.
@@ -264,6 +302,8 @@ type caller struct {
 	target [1]Target
 	asked  access.Request
 	object access.Object
+	values [8]access.Value
+	pairs  blob.Pairs
 }
 
 // Idempotent gives the call the caller's idempotency key, 1 to MaxIdempotency printable ASCII
@@ -292,7 +332,7 @@ type Approved struct {
 	call    *Call
 	targets []Target
 	now     int64
-	view    *View
+	gate    *Gate
 }
 
 func (a Approved) must() *Call {

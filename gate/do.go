@@ -138,7 +138,7 @@ func waits(err error) (key ID, why lifecycle.Reason, due bool) {
 // answer, which is nil when it passed. The entry is nil when there is nothing to make durable
 // because the store did not answer; then there is an answer.
 func (g *Gate) stage(ctx context.Context, c *Call, req *Request, fn Function) (*entry, error) {
-	a := Approved{call: c, targets: c.target[:0], now: g.view.Now().UnixNano(), view: g.view}
+	a := Approved{call: c, targets: c.target[:0], now: g.view.Now().UnixNano(), gate: g}
 	refuse := func(err error) (*entry, error) {
 		e := asError(err)
 		if e.Code == Unavailable || e.Code == NoSpace { // the record would meet the same store
@@ -209,27 +209,39 @@ func (g *Gate) repeated(ctx context.Context, c *Call, req *Request, a Approved) 
 // approve resolves what the request names, then asks whether the caller may, then whether the
 // states allow it.
 func (g *Gate) approve(ctx context.Context, c *Call, req *Request, a *Approved) error {
+	if c.unproven {
+		return &Error{Code: Unauthenticated}
+	}
 	op := cmp.Or(req.As, c.op)
 	for _, arn := range req.Resources {
-		if err := g.permit(c, op, arn); err != nil {
+		if err := g.permit(c, op, g.about(c, &req.Asked, nil, &Target{ARN: arn})); err != nil {
+			return err
+		}
+	}
+	for _, need := range req.Needs {
+		if err := g.permit(c, need.For, g.about(c, &Asked{}, nil, &Target{ARN: need.ARN})); err != nil {
 			return err
 		}
 	}
 	for i, ref := range req.References {
-		op := c.op.of(i)
-		target, err := g.resolver.Resolve(ctx, &c.reading, op, ref)
+		target, err := g.resolver.Resolve(ctx, &c.reading, c.op.of(i), ref)
 		if err != nil {
-			return g.unresolved(c, op, target.ARN, err)
+			return g.unresolved(c, req.needs(c.op, i), g.about(c, req.asked(i), nil, &target), err)
 		}
 		a.targets = append(a.targets, target)
 	}
 	if len(a.targets) == 0 && len(req.Resources) == 0 {
-		return g.permit(c, op, "*")
-	}
-	for i := range a.targets {
-		if err := g.permit(c, c.op.of(i), a.targets[i].ARN); err != nil {
+		if err := g.permit(c, op, g.about(c, &req.Asked, nil, &Target{})); err != nil {
 			return err
 		}
+	}
+	for i := range a.targets {
+		if err := g.permit(c, req.needs(c.op, i), g.about(c, req.asked(i), a.targets, &a.targets[i])); err != nil {
+			return err
+		}
+	}
+	if err := g.master(ctx, c, req); err != nil {
+		return err
 	}
 	for i := range a.targets {
 		if err := usable(c.op.of(i), &a.targets[i], *a); err != nil {
@@ -239,12 +251,25 @@ func (g *Gate) approve(ctx context.Context, c *Call, req *Request, a *Approved) 
 	return nil
 }
 
+// master asks whether the caller may put keys under the master key that the request names.
+func (g *Gate) master(ctx context.Context, c *Call, req *Request) error {
+	if req.Master == (Reference{}) {
+		return nil
+	}
+	target, err := g.resolver.Resolve(ctx, &c.reading, c.op.Onto, req.Master)
+	asked := g.about(c, &Asked{}, nil, &target)
+	if err != nil {
+		return g.unresolved(c, c.op.Onto, asked, err)
+	}
+	return g.permit(c, c.op.Onto, asked)
+}
+
 // unresolved answers for a key that was not found, or whose items are not what Haven wrote: who may
 // do the operation to it, or to every key where not even its ARN is known, learns that; anybody else
 // learns what they would learn of a key that exists.
-func (g *Gate) unresolved(c *Call, op *Operation, arn string, err error) error {
+func (g *Gate) unresolved(c *Call, op *Operation, asked *access.Request, err error) error {
 	if errors.Is(err, NotFound) || errors.Is(err, InvalidCiphertext) || errors.Is(err, Tampered) {
-		if denied := g.permit(c, op, cmp.Or(arn, "*")); denied != nil {
+		if denied := g.permit(c, op, asked); denied != nil {
 			if errors.Is(err, Tampered) {
 				g.logged(c, err) // for the operator; the answer hides it
 			}
@@ -254,23 +279,14 @@ func (g *Gate) unresolved(c *Call, op *Operation, arn string, err error) error {
 	return err
 }
 
-func (g *Gate) permit(c *Call, op *Operation, resource string) error {
-	if c.unproven {
-		return &Error{Code: Unauthenticated}
-	}
+// permit decides about a request that about made.
+func (g *Gate) permit(c *Call, op *Operation, asked *access.Request) error {
 	if c.system || op.Permission == "" { // of a batch each item needs its own
 		return nil
 	}
-	c.asked = access.Request{
-		Principal: c.principal.Access, Action: g.action(op), Time: g.view.Now(),
-		Source: c.proof.Source, Secure: true, UserAgent: c.proof.UserAgent,
-	}
-	if resource != "*" {
-		c.object = access.Object{ARN: resource, Account: c.principal.Access.Account}
-		c.asked.Object = &c.object
-	}
-	decision := g.authorize(&c.asked)
-	if decision.Allowed || fault.Mutant("everything-allowed") {
+	asked.Action = g.action(op)
+	c.decision = g.authorize(asked)
+	if c.decision.Allowed || fault.Mutant("everything-allowed") {
 		return nil
 	}
 	return &Error{Code: AccessDenied, Decision: c.request,

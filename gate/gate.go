@@ -92,7 +92,7 @@ func lastGuard(ctx context.Context, s store.Store, mac MAC, head store.Head) (gu
 	return guarded{}, time.Time{}, asError(fmt.Errorf("%w: the journal ends before its head", store.ErrCorrupt))
 }
 
-// Config is what a Gate is made of. Every field is required but Log and Failed.
+// Config is what a Gate is made of. Every field is required but Region, Log and Failed.
 type Config struct {
 	View          *View
 	Random        io.Reader
@@ -104,6 +104,8 @@ type Config struct {
 	Advance func(ctx context.Context, c *Call, key ID, why lifecycle.Reason) error
 	// Authorize decides; it must be pure: access.Decide, or another evaluator.
 	Authorize func(*access.Request) access.Decision
+	// Region is aws:RequestedRegion.
+	Region string
 	// Log is for causes that no answer may tell; nil discards them.
 	Log *slog.Logger
 	// Failed is told that the storage failed: the process must stop with exit code 74. It may be
@@ -120,6 +122,7 @@ type Gate struct {
 	resolver  Resolver
 	advance   func(context.Context, *Call, ID, lifecycle.Reason) error
 	authorize func(*access.Request) access.Decision
+	region    string
 	actions   map[string]access.Action // by the name that the table has
 	log       *slog.Logger
 	seq       *sequencer
@@ -148,7 +151,7 @@ type Counters struct {
 func New(cfg Config) *Gate {
 	g := &Gate{
 		view: cfg.View, random: cfg.Random, auth: cfg.Authenticator, resolver: cfg.Resolver,
-		advance: cfg.Advance, authorize: cfg.Authorize, log: cfg.Log, actions: map[string]access.Action{},
+		advance: cfg.Advance, authorize: cfg.Authorize, region: cfg.Region, log: cfg.Log, actions: map[string]access.Action{},
 		unproven: strangers{refusal: Unauthenticated}, limited: strangers{refusal: RateLimited},
 	}
 	for _, op := range Operations() {

@@ -24,8 +24,8 @@ type Operation struct {
 	Restricts bool
 	// Reads tells that it also answers GET.
 	Reads bool
-	// Onto is what the operation needs of the second key that its request names, as a row of its own
-	// that has no number: nil where it names one.
+	// Onto is what the operation needs of the second key that its request names, or of the master key
+	// that it puts one under, as a row of its own that has no number: nil where it names one.
 	Onto *Operation
 	// Internal operations have no route: Haven itself or an operator at the machine begins them.
 	Internal bool
@@ -47,11 +47,11 @@ const (
 
 // The operations. Rows are added at the end of their group with a new number.
 var (
-	CreateKey           = &Operation{Number: 1, Name: "create-key", Event: "CreateKey", Permission: "kms:CreateKey", Mutates: true, BodyLimit: useBody, Summary: "create a key with a purpose, a type and a rotation schedule"}
+	CreateKey           = &Operation{Number: 1, Name: "create-key", Event: "CreateKey", Permission: "kms:CreateKey", Mutates: true, Onto: wrapKey, BodyLimit: useBody, Summary: "create a key with a purpose, a type and a rotation schedule"}
 	DescribeKey         = &Operation{Number: 2, Name: "describe-key", Event: "DescribeKey", Permission: "kms:DescribeKey", Reads: true, BodyLimit: smallBody, Summary: "show a key"}
 	ListKeys            = &Operation{Number: 3, Name: "list-keys", Event: "ListKeys", Permission: "kms:ListKeys", Reads: true, BodyLimit: smallBody, Summary: "list keys, newest first"}
 	ListKeyVersions     = &Operation{Number: 4, Name: "list-key-versions", Event: "ListKeyRotations", Permission: "kms:ListKeyRotations", Reads: true, BodyLimit: smallBody, Summary: "list a key's versions, newest first"}
-	UpdateKey           = &Operation{Number: 5, Name: "update-key", Event: "UpdateKey", Permission: "haven:UpdateKey", Mutates: true, BodyLimit: useBody, Summary: "change a key's purpose, description, owner or schedule"}
+	UpdateKey           = &Operation{Number: 5, Name: "update-key", Event: "UpdateKey", Permission: "haven:UpdateKey", Mutates: true, Onto: wrapKey, BodyLimit: useBody, Summary: "change a key's purpose, description, owner or schedule"}
 	RotateKey           = &Operation{Number: 6, Name: "rotate-key", Event: "RotateKeyOnDemand", Permission: "kms:RotateKeyOnDemand", Mutates: true, BodyLimit: smallBody, Summary: "make a new version the primary"}
 	EnableKey           = &Operation{Number: 7, Name: "enable-key", Event: "EnableKey", Permission: "kms:EnableKey", Mutates: true, BodyLimit: smallBody, Summary: "let a disabled key be used again"}
 	DisableKey          = &Operation{Number: 8, Name: "disable-key", Event: "DisableKey", Permission: "kms:DisableKey", Mutates: true, Restricts: true, BodyLimit: smallBody, Summary: "suspend a key, reversibly"}
@@ -92,6 +92,8 @@ var (
 	ImportKeyMaterial         = &Operation{Number: 42, Name: "import-key-material", Event: "ImportKeyMaterial", Permission: "kms:ImportKeyMaterial", Mutates: true, BodyLimit: useBody, Summary: "import wrapped material as a key's next version, or again as what it was"}
 	DeleteImportedKeyMaterial = &Operation{Number: 43, Name: "delete-imported-key-material", Event: "DeleteImportedKeyMaterial", Permission: "kms:DeleteImportedKeyMaterial", Mutates: true, Restricts: true, BodyLimit: smallBody, Summary: "delete imported material at once; the same can be imported again"}
 
+	// wrapKey is putting a key under a master that the caller names.
+	wrapKey     = &Operation{Name: "wrap-key", Permission: "haven:WrapKey"}
 	reEncryptTo = &Operation{Name: "re-encrypt", Permission: "kms:ReEncryptTo", Use: lifecycle.Protect}
 
 	ListRecords = &Operation{Number: 50, Name: "list-records", Event: "LookupEvents", Permission: "cloudtrail:LookupEvents", Reads: true, BodyLimit: smallBody, Summary: "list what was done, newest first, as CloudTrail events"}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/haven-health/haven/access"
 	"github.com/haven-health/haven/gate"
 	"github.com/haven-health/haven/internal/crypt"
 	"github.com/haven-health/haven/internal/secret"
@@ -29,7 +30,7 @@ type AgreeAnswer struct {
 // DeriveSharedSecret agrees on a secret with the holder of another key.
 func (m *Manager) DeriveSharedSecret(ctx context.Context, c *gate.Call, req AgreeRequest) (*AgreeAnswer, error) {
 	var out AgreeAnswer
-	r := gate.Request{References: []gate.Reference{{Text: req.Key}}}
+	r := gate.Request{References: []gate.Reference{{Text: req.Key}}, Asked: gate.Asked{Algorithm: by(access.KeyAgreementAlgorithm, req.Algorithm)}}
 	err := m.gate.Do(ctx, c, r, func(a gate.Approved) (gate.Outcome, error) {
 		t := a.Target(0)
 		of := targetKind(t)

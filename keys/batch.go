@@ -60,7 +60,9 @@ func (m *Manager) batchItem(ctx context.Context, c *gate.Call, i int, item *Batc
 	case item.Encrypt != nil && item.Err == nil:
 		out.Encrypt = new(EncryptAnswer)
 		w.Call = c.Item(gate.Encrypt, i)
-		w.Request, w.Do = m.encrypt(ctx, item.Encrypt, out.Encrypt)
+		w.Request, w.Do = item.Encrypt.about(), func(a gate.Approved) (gate.Outcome, error) {
+			return gate.Outcome{}, m.encrypt(ctx, a, item.Encrypt, out.Encrypt)
+		}
 	case item.Decrypt != nil && item.Err == nil:
 		out.Decrypt = new(DecryptAnswer)
 		w.Call = c.Item(gate.Decrypt, i)

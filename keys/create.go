@@ -41,7 +41,11 @@ func (m *Manager) CreateKey(ctx context.Context, c *gate.Call, req CreateRequest
 	var out Key
 	var made fresh
 	defer made.destroy()
-	err = m.gate.Do(ctx, c, gate.Request{Replay: replay(&out)}, func(a gate.Approved) (gate.Outcome, error) {
+	r := gate.Request{Replay: replay(&out), Master: masterReference(req.Master), Asked: req.asked(kind)}
+	if name := strings.TrimPrefix(req.Alias, "alias/"); name != "" {
+		r.Needs = []gate.Need{{For: gate.CreateAlias, ARN: m.ring.cfg.Place.AliasARN(name)}}
+	}
+	err = m.gate.Do(ctx, c, r, func(a gate.Approved) (gate.Outcome, error) {
 		var master gate.ID
 		if kind.Type != Master {
 			var err error

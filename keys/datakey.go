@@ -39,7 +39,7 @@ func (m *Manager) GenerateDataKey(ctx context.Context, c *gate.Call, req DataKey
 func (m *Manager) dataKey(ctx context.Context, req *DataKeyRequest, out *DataKeyAnswer) (gate.Request, gate.Function) {
 	size := req.Bytes.or32()
 	r := gate.Request{
-		References: []gate.Reference{{Text: req.Key}}, Context: recorded(req.Context),
+		References: []gate.Reference{{Text: req.Key}}, Asked: encrypting(crypt.FormatV1, req.Context),
 		Parameters: "bytes=" + strconv.Itoa(size),
 	}
 	return r, func(a gate.Approved) (gate.Outcome, error) {

@@ -3,6 +3,7 @@ package keys
 import (
 	"context"
 
+	"github.com/haven-health/haven/access"
 	"github.com/haven-health/haven/gate"
 	"github.com/haven-health/haven/internal/crypt"
 	"github.com/haven-health/haven/internal/secret"
@@ -38,8 +39,10 @@ func (m *Manager) GenerateDataKeyPair(ctx context.Context, c *gate.Call, req Dat
 	var made fresh
 	defer made.destroy()
 	var out DataKeyPairAnswer
+	asked := encrypting(crypt.FormatV1, req.Context)
+	asked.Values = value(access.DataKeyPairSpec, string(req.Spec))
 	r := gate.Request{
-		References: []gate.Reference{{Text: req.Key}}, Context: recorded(req.Context),
+		References: []gate.Reference{{Text: req.Key}}, Asked: asked,
 		Parameters: "spec=" + string(req.Spec),
 	}
 	err := m.gate.Do(ctx, c, r, func(a gate.Approved) (gate.Outcome, error) {

@@ -45,7 +45,7 @@ func (m *Manager) decrypt(ctx context.Context, req *DecryptRequest, out *Decrypt
 	if err != nil {
 		return gate.Request{}, nil, err
 	}
-	r := gate.Request{References: []gate.Reference{ref}, Context: recorded(req.Context)}
+	r := gate.Request{References: []gate.Reference{ref}, Asked: encrypting(req.Algorithm, req.Context)}
 	return r, func(a gate.Approved) (gate.Outcome, error) {
 		err := m.ring.decryptFrom(ctx, a, ref, req, out)
 		return gate.Outcome{Version: out.Version}, err

@@ -21,7 +21,7 @@ type ScheduleDeletionRequest struct {
 // and CancelKeyDeletion keeps it. A master key stops what it wraps with it, and is not destroyed
 // while it wraps anything: the answer tells how much that is.
 func (m *Manager) ScheduleKeyDeletion(ctx context.Context, c *gate.Call, req ScheduleDeletionRequest) (*Key, error) {
-	return m.manage(ctx, c, req.Key, "", func(e *edit) error {
+	return m.change(ctx, c, onKey(req.Key, req.asked()), func(e *edit) error {
 		e.out.Parameters = fmt.Sprintf("days=%d", cmp.Or(req.Days, lifecycle.MaxDeletionDays))
 		if e.named == 0 {
 			life, err := lifecycle.ScheduleKeyDeletion(e.body.Life, req.Days, e.now)

@@ -29,21 +29,25 @@ type EncryptAnswer struct {
 // Encrypt encrypts with the key's primary, or with the version named.
 func (m *Manager) Encrypt(ctx context.Context, c *gate.Call, req EncryptRequest) (*EncryptAnswer, error) {
 	var out EncryptAnswer
-	r, f := m.encrypt(ctx, &req, &out)
-	if err := m.gate.Do(ctx, c, r, f); err != nil {
+	err := m.gate.Do(ctx, c, req.about(), func(a gate.Approved) (gate.Outcome, error) {
+		return gate.Outcome{}, m.encrypt(ctx, a, &req, &out)
+	})
+	if err != nil {
 		return nil, err
 	}
 	return &out, nil
 }
 
-func (m *Manager) encrypt(ctx context.Context, req *EncryptRequest, out *EncryptAnswer) (gate.Request, gate.Function) {
-	r := gate.Request{References: []gate.Reference{{Text: req.Key}}, Context: recorded(req.Context)}
-	return r, func(a gate.Approved) (gate.Outcome, error) {
-		if n := len(req.Plaintext); n == 0 || n > MaxPlaintext {
-			return gate.Outcome{}, gate.Errorf(gate.InvalidRequest, "plaintext is 1 to %d bytes; for more, encrypt under a data key", MaxPlaintext)
-		}
-		return gate.Outcome{}, m.ring.encryptTo(ctx, a, a.Target(0), req, out)
+// about is the gate's request.
+func (req *EncryptRequest) about() gate.Request {
+	return onKey(req.Key, encrypting(req.Algorithm, req.Context))
+}
+
+func (m *Manager) encrypt(ctx context.Context, a gate.Approved, req *EncryptRequest, out *EncryptAnswer) error {
+	if n := len(req.Plaintext); n == 0 || n > MaxPlaintext {
+		return gate.Errorf(gate.InvalidRequest, "plaintext is 1 to %d bytes; for more, encrypt under a data key", MaxPlaintext)
 	}
+	return m.ring.encryptTo(ctx, a, a.Target(0), req, out)
 }
 
 // encryptTo encrypts under the version that a target names.

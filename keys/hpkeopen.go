@@ -31,7 +31,7 @@ func (m *Manager) HPKEOpen(ctx context.Context, c *gate.Call, req OpenRequest) (
 		return nil, m.gate.Refuse(ctx, c, invalidCiphertext())
 	}
 	var out OpenAnswer
-	r := gate.Request{References: []gate.Reference{{Text: req.Key, Key: id, Version: version}}, Context: recorded(req.Context)}
+	r := gate.Request{References: []gate.Reference{{Text: req.Key, Key: id, Version: version}}, Asked: gate.Asked{Context: recorded(req.Context)}}
 	err = m.gate.Do(ctx, c, r, func(a gate.Approved) (gate.Outcome, error) {
 		t := a.Target(0)
 		if t.Key != id || t.Version != version {

@@ -26,7 +26,7 @@ func (m *Manager) HPKESeal(ctx context.Context, c *gate.Call, req SealRequest) (
 		return nil, m.gate.Refuse(ctx, c, gate.Errorf(gate.InvalidRequest, "plaintext is 1 to %d bytes", MaxSealed))
 	}
 	var out SealAnswer
-	r := gate.Request{References: []gate.Reference{{Text: req.Key}}, Context: recorded(req.Context)}
+	r := gate.Request{References: []gate.Reference{{Text: req.Key}}, Asked: gate.Asked{Context: recorded(req.Context)}}
 	err := m.gate.Do(ctx, c, r, func(a gate.Approved) (gate.Outcome, error) {
 		t := a.Target(0)
 		public, err := m.ring.public(t)

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/haven-health/haven/access"
 	"github.com/haven-health/haven/gate"
 	"github.com/haven-health/haven/internal/crypt"
 	"github.com/haven-health/haven/lifecycle"
@@ -111,7 +112,7 @@ func (m *Manager) GetParametersForImport(ctx context.Context, c *gate.Call, req 
 	var out ImportParameters
 	var made fresh
 	defer made.destroy()
-	r := gate.Request{References: []gate.Reference{{Text: req.Key}}}
+	r := onKey(req.Key, gate.Asked{Algorithm: by(access.WrappingAlgorithm, req.Algorithm), Values: value(access.WrappingKeySpec, string(spec))})
 	err := m.gate.Do(ctx, c, r, func(a gate.Approved) (gate.Outcome, error) {
 		e := m.edit(ctx, a, nil)
 		in, err := e.importInto(e.named)
@@ -151,7 +152,7 @@ func (m *Manager) GetParametersForImport(ctx context.Context, c *gate.Call, req 
 // ImportKeyMaterial makes wrapped material the primary, or brings the same material of a version
 // back. Nothing changes unless all of it is right.
 func (m *Manager) ImportKeyMaterial(ctx context.Context, c *gate.Call, req ImportRequest) (*Key, error) {
-	return m.manage(ctx, c, req.Key, "", func(e *edit) error {
+	return m.change(ctx, c, onKey(req.Key, req.asked()), func(e *edit) error {
 		t, ok := parseImportToken(req.ImportToken)
 		if !ok || t.key != e.id || e.named != 0 && e.named != t.version || !e.now.Before(t.until) {
 			return notImportable()

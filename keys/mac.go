@@ -3,6 +3,7 @@ package keys
 import (
 	"context"
 
+	"github.com/haven-health/haven/access"
 	"github.com/haven-health/haven/gate"
 	"github.com/haven-health/haven/internal/crypt"
 )
@@ -29,7 +30,7 @@ func (m *Manager) GenerateMAC(ctx context.Context, c *gate.Call, req MACRequest)
 		return nil, m.gate.Refuse(ctx, c, err)
 	}
 	var out MACAnswer
-	r := gate.Request{References: []gate.Reference{{Text: req.Key}}}
+	r := gate.Request{References: []gate.Reference{{Text: req.Key}}, Asked: gate.Asked{Algorithm: by(access.MACAlgorithm, req.Algorithm)}}
 	err := m.gate.Do(ctx, c, r, func(a gate.Approved) (gate.Outcome, error) {
 		t := a.Target(0)
 		of := targetKind(t)

@@ -40,7 +40,8 @@ func (m *Manager) ReEncrypt(ctx context.Context, c *gate.Call, req ReEncryptRequ
 	}
 	var out ReEncryptAnswer
 	r := gate.Request{
-		References: []gate.Reference{source, {Text: req.Key}}, Context: recorded(req.SourceContext),
+		References: []gate.Reference{source, {Text: req.Key}},
+		Asked:      encrypting(req.SourceAlgorithm, req.SourceContext), Onto: encrypting(req.Algorithm, req.Context),
 	}
 	err = m.gate.Do(ctx, c, r, func(a gate.Approved) (gate.Outcome, error) {
 		var plain DecryptAnswer

@@ -18,6 +18,7 @@ const MaxAlias = 250
 type reference struct {
 	id      gate.ID
 	alias   string
+	text    string // of an alias, with "alias/"
 	version uint32 // 0: none named
 }
 
@@ -61,7 +62,7 @@ func (p Place) parseReference(s string) (reference, error) {
 		if !ValidAlias(name) {
 			return reference{}, badReference()
 		}
-		return reference{alias: name, version: version}, nil
+		return reference{alias: name, text: s, version: version}, nil
 	}
 	id, ok := gate.ParseID(s)
 	if !ok {

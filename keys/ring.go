@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/haven-health/haven/access"
 	"github.com/haven-health/haven/gate"
 	"github.com/haven-health/haven/internal/blob"
 	"github.com/haven-health/haven/internal/crypt"
@@ -66,6 +67,9 @@ type loadedKey struct {
 	item store.Item
 	body keyBody
 	arn  string
+	// object and defaults are what decisions see of it.
+	object   *access.Object
+	defaults []access.Value
 }
 
 // loadedVersion is a version as stored, likewise, and its material once something used it.
@@ -127,7 +131,8 @@ func (r *Ring) loadKey(ctx context.Context, id gate.ID) (*loadedKey, store.Epoch
 		return nil, epoch, err
 	}
 	r.stopKey(id, &body.Life)
-	return &loadedKey{item: items[0], body: *body, arn: r.cfg.Place.ARN(id)}, epoch, nil
+	object := r.object(id, body)
+	return &loadedKey{item: items[0], body: *body, arn: object.ARN, object: object, defaults: body.kind().defaults()}, epoch, nil
 }
 
 // stopKey lays the stops chain over a key: what it stops is stopped, whatever the item says.
@@ -188,12 +193,14 @@ func (r *Ring) Resolve(ctx context.Context, reading *gate.Reading, op *gate.Oper
 		return gate.Target{}, badReference()
 	}
 	id, number, named := ref.Key, ref.Version, ref.Text == ""
+	alias := ""
 	if ref.Text != "" {
 		parsed, err := r.cfg.Place.parseReference(ref.Text)
 		if err != nil {
 			return gate.Target{}, err
 		}
 		if id = parsed.id; parsed.alias != "" {
+			alias = parsed.text
 			if id, err = r.aliases.Get(ctx, reading, parsed.alias, r.loadAlias); err != nil {
 				return gate.Target{}, err
 			}
@@ -208,7 +215,7 @@ func (r *Ring) Resolve(ctx context.Context, reading *gate.Reading, op *gate.Oper
 	if err != nil {
 		return gate.Target{}, unnamed(ref, err)
 	}
-	t := gate.Target{Key: id, ARN: key.arn, Named: named, State: key.body.Life, Domain: key}
+	t := gate.Target{Key: id, ARN: key.arn, Named: named, State: key.body.Life, Domain: key, Object: key.object, Defaults: key.defaults, Alias: alias}
 	if op.Use != 0 {
 		t.Unfit = key.body.kind().unfit(id, op)
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/haven-health/haven/access"
 	"github.com/haven-health/haven/gate"
 )
 
@@ -31,7 +32,7 @@ func (m *Manager) TagKey(ctx context.Context, c *gate.Call, req TagRequest) (*Ke
 	if err != nil {
 		return nil, m.gate.Refuse(ctx, c, err)
 	}
-	return m.tags(ctx, c, req.Key, func(tags map[string]string) { maps.Copy(tags, req.Tags) })
+	return m.tags(ctx, c, req.Key, gate.Asked{Tags: setting(req.Tags)}, func(tags map[string]string) { maps.Copy(tags, req.Tags) })
 }
 
 // UntagKey takes tags from a key.
@@ -39,7 +40,11 @@ func (m *Manager) UntagKey(ctx context.Context, c *gate.Call, req UntagRequest) 
 	if n := len(req.Names); n == 0 || n > MaxTags || slices.ContainsFunc(req.Names, func(name string) bool { return !validTag(name, "") }) {
 		return nil, m.gate.Refuse(ctx, c, gate.Errorf(gate.InvalidRequest, "names says what to take away: 1 to %d names of tags", MaxTags))
 	}
-	return m.tags(ctx, c, req.Key, func(tags map[string]string) {
+	var names []access.Value
+	for _, name := range req.Names {
+		names = append(names, access.Value{Key: access.TagKeys, Text: name})
+	}
+	return m.tags(ctx, c, req.Key, gate.Asked{Values: names}, func(tags map[string]string) {
 		for _, name := range req.Names {
 			delete(tags, name)
 		}
@@ -47,8 +52,8 @@ func (m *Manager) UntagKey(ctx context.Context, c *gate.Call, req UntagRequest) 
 }
 
 // tags runs a change of a key's tags, on a copy: what is loaded is others' too.
-func (m *Manager) tags(ctx context.Context, c *gate.Call, key string, f func(map[string]string)) (*Key, error) {
-	return m.manage(ctx, c, key, "", func(e *edit) error {
+func (m *Manager) tags(ctx context.Context, c *gate.Call, key string, asked gate.Asked, f func(map[string]string)) (*Key, error) {
+	return m.change(ctx, c, onKey(key, asked), func(e *edit) error {
 		if err := e.wholeKey(); err != nil {
 			return err
 		}

@@ -33,7 +33,9 @@ func (m *Manager) UpdateKey(ctx context.Context, c *gate.Call, req UpdateRequest
 	if err := checkDescription(deref(req.Description), deref(req.Owner)); err != nil {
 		return nil, m.gate.Refuse(ctx, c, err)
 	}
-	out, err := m.manage(ctx, c, req.Key, "", func(e *edit) error { return e.update(&req) })
+	about := onKey(req.Key, req.asked())
+	about.Master = masterReference(req.Master)
+	out, err := m.change(ctx, c, about, func(e *edit) error { return e.update(&req) })
 	if err != nil {
 		return nil, err
 	}

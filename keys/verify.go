@@ -40,7 +40,7 @@ func (m *Manager) Verify(ctx context.Context, c *gate.Call, req VerifyRequest) (
 		return nil, m.gate.Refuse(ctx, c, err)
 	}
 	var out VerifyAnswer
-	r := gate.Request{References: []gate.Reference{{Text: req.Key}}}
+	r := gate.Request{References: []gate.Reference{{Text: req.Key}}, Asked: signing(req.Algorithm, kind)}
 	err = m.gate.Do(ctx, c, r, func(a gate.Approved) (gate.Outcome, error) {
 		t := a.Target(0)
 		of := targetKind(t)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/haven-health/haven/access"
 	"github.com/haven-health/haven/gate"
 	"github.com/haven-health/haven/internal/crypt"
 	"github.com/haven-health/haven/lifecycle"
@@ -35,7 +36,7 @@ func (m *Manager) VerifyMAC(ctx context.Context, c *gate.Call, req VerifyMACRequ
 		return nil, m.gate.Refuse(ctx, c, err)
 	}
 	var out VerifyMACAnswer
-	r := gate.Request{References: []gate.Reference{{Text: req.Key}}}
+	r := gate.Request{References: []gate.Reference{{Text: req.Key}}, Asked: gate.Asked{Algorithm: by(access.MACAlgorithm, req.Algorithm)}}
 	err := m.gate.Do(ctx, c, r, func(a gate.Approved) (gate.Outcome, error) {
 		t := a.Target(0)
 		of := targetKind(t)

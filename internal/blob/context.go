@@ -115,16 +115,56 @@ func (c Context) Len() int {
 // All yields the pairs in the order of their keys.
 func (c Context) All() iter.Seq2[string, string] {
 	return func(yield func(string, string) bool) {
-		rest := string(c.Encoded()[len(emptyContext):])
-		for rest != "" {
-			var k, v string
-			k, rest, _ = cutString(rest)
-			v, rest, _ = cutString(rest)
+		for k, v := range Pairs(c.Encoded()).each() {
+			if !yield(string(k), string(v)) {
+				return
+			}
+		}
+	}
+}
+
+// Pairs is an encoded context, as [Context.Encoded] returned it, to look things up in.
+type Pairs []byte
+
+// Get returns the value of a key. It copies that alone.
+func (p Pairs) Get(key string) (value string, ok bool) {
+	for k, v := range p.each() {
+		if string(k) == key {
+			return string(v), true
+		}
+	}
+	return "", false
+}
+
+// Name returns the i-th key, in their order.
+func (p Pairs) Name(i int) (key string, ok bool) {
+	for k := range p.each() {
+		if i == 0 {
+			return string(k), true
+		}
+		i--
+	}
+	return "", false
+}
+
+// each yields the pairs as they stand.
+func (p Pairs) each() iter.Seq2[[]byte, []byte] {
+	return func(yield func(k, v []byte) bool) {
+		for rest := p[min(len(emptyContext), len(p)):]; len(rest) > 0; {
+			var k, v []byte
+			k, rest = cut(rest)
+			v, rest = cut(rest)
 			if !yield(k, v) {
 				return
 			}
 		}
 	}
+}
+
+// cut cuts a length and so many bytes off an encoding that is known to be whole.
+func cut(b []byte) (head, tail []byte) {
+	n := 2 + int(binary.BigEndian.Uint16(b))
+	return b[2:n], b[n:]
 }
 
 func appendString(b []byte, s string) []byte {

@@ -196,3 +196,25 @@ func TestBindingEncoding(t *testing.T) {
 		t.Errorf("%q, %v", got, err)
 	}
 }
+
+// TestPairs: an encoded context is looked up in as it was made.
+func TestPairs(t *testing.T) {
+	m := map[string]string{"": "empty", "a": "", "patient": "17", "Patient": "18"}
+	p := blob.Pairs(contextOf(t, m).Encoded())
+	for i, name := range []string{"", "Patient", "a", "patient"} {
+		if got, ok := p.Name(i); !ok || got != name {
+			t.Errorf("name %d: %q %v", i, got, ok)
+		}
+		if got, ok := p.Get(name); !ok || got != m[name] {
+			t.Errorf("%q: %q %v", name, got, ok)
+		}
+	}
+	if _, ok := p.Name(4); ok {
+		t.Error("a fifth name")
+	}
+	for _, none := range []blob.Pairs{p, nil, blob.Context{}.Encoded()} {
+		if _, ok := none.Get("ward"); ok {
+			t.Error("a name that is not there")
+		}
+	}
+}
