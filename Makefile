@@ -1,6 +1,6 @@
 # What can be run here: "make help". Go is all it needs; Debian's spin and gcc for the models, strace
-# for failing disks, openssl, maven and a JDK for interoperability, and python3-venv with an emulator
-# of AWS, are installed when missing.
+# for failing disks, openssl, maven and a JDK for interoperability, python3-venv with an emulator of
+# AWS, and nodejs and npm with a simulator of IAM, are installed when missing.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
@@ -10,6 +10,7 @@ MAKEFLAGS += --no-print-directory
 # Pinned, so that the same tree is judged the same way everywhere.
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 MOTO := 5.2.5
+SIMULATOR := @cloud-copilot/iam-simulate@0.1.173
 
 CYCLES ?= 200
 KILLS ?= 200
@@ -60,7 +61,7 @@ check: format vet ## while working: format, vet, layout and documents, and tests
 .PHONY: test
 test: ## everything, as CI runs it: up to 25 minutes on 2 cores
 	ran=
-	for step in format vet lint vectors interop unit race fips mutants crash rotations cuts fuzz models; do
+	for step in format vet lint vectors interop oracle unit race fips mutants crash rotations cuts fuzz models; do
 		echo "== $$step"
 		began=$$SECONDS
 		$(MAKE) $$step KILLS=$(if $(filter file,$(origin KILLS)),50,$(KILLS)) CUTS=$(if $(filter file,$(origin CUTS)),1500,$(CUTS)) FUZZTIME=$(if $(filter file,$(origin FUZZTIME)),5s,$(FUZZTIME))
@@ -113,6 +114,19 @@ emulators: ## what stands in for AWS in tests: moto, in a cache outside this tre
 	$(call need,$$(python3 -c 'import ensurepip' 2>/dev/null || echo python3-venv))
 	$(call venv,moto-$(MOTO),'moto[server]==$(MOTO)')
 	echo "export HAVEN_MOTO=$(CACHE)/moto-$(MOTO)/bin/moto_server"
+
+# The simulator's licence is AGPL: it is run beside as a process of its own, and nothing of it is kept here.
+.PHONY: oracle
+oracle: ## decisions about keys against a public simulator of IAM, which is installed in a cache outside this tree
+	$(call need,node=nodejs npm)
+	folder=$(CACHE)/$(notdir $(SIMULATOR))
+	if ! [ -e "$$folder/complete" ]; then
+		echo "installing $(SIMULATOR) in $$folder"
+		rm -rf "$$folder" && mkdir -p "$$folder"
+		npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$$folder" $(SIMULATOR)
+		touch "$$folder/complete"
+	fi
+	HAVEN_ORACLE="$$folder" HAVEN_CI=1 go test -count=1 -run '^TestOracle$$' -v ./access | grep -v '^=== '
 
 .PHONY: unit
 unit: emulators ## go test ./..., with more random sequences of the whole system, and with emulators
