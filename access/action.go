@@ -61,7 +61,8 @@ var vocabulary = slices.Concat(
 			"RotateSecret StopReplicationToReplica TagResource UntagResource UpdateSecret UpdateSecretVersionStage"),
 	rows("secretsmanager:", Permissions, false, "DeleteResourcePolicy PutResourcePolicy"),
 
-	rows("iam:", Read, false, "GetUser ListUsers GetRole ListRoles GetGroup ListGroups GetPolicy ListPolicies ListAccessKeys GetUserPolicy GetRolePolicy"),
+	rows("iam:", Read, false, "GetUser ListUsers GetRole ListRoles GetGroup ListGroups GetPolicy ListPolicies ListAccessKeys GetUserPolicy GetRolePolicy GetGroupPolicy "+
+		"ListAttachedUserPolicies ListAttachedRolePolicies ListAttachedGroupPolicies"),
 	rows("iam:", Permissions, false,
 		"CreateUser UpdateUser DeleteUser CreateRole UpdateRole DeleteRole CreateGroup DeleteGroup AddUserToGroup RemoveUserFromGroup "+
 			"CreatePolicy DeletePolicy CreatePolicyVersion AttachUserPolicy DetachUserPolicy AttachRolePolicy DetachRolePolicy AttachGroupPolicy "+

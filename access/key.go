@@ -92,6 +92,8 @@ const (
 	SecretID
 	SecretName
 	VersionStage
+
+	PolicyARN
 )
 
 // keyTable is every condition key that a policy may name, by Key.
@@ -154,6 +156,8 @@ var keyTable = slices.Concat([]keyRow{
 	SecretID:     {name: "secretsmanager:SecretId", kind: arnKind},
 	SecretName:   {name: "secretsmanager:Name", kind: textKind},
 	VersionStage: {name: "secretsmanager:VersionStage", kind: textKind},
+
+	PolicyARN: {name: "iam:PolicyARN", kind: arnKind},
 }, absentKeys(
 	"kms:ViaService kms:PrimaryRegion kms:ReplicaRegion kms:MultiRegionKeyType kms:RecipientAttestation:ImageSha384 "+
 		"kms:GranteeServicePrincipal kms:RetiringServicePrincipal aws:SourceVpc aws:SourceVpce aws:VpcSourceIp aws:CalledVia "+

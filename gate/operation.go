@@ -43,6 +43,8 @@ const (
 	batchBody = 8 << 20
 	// sealBody carries base64 of what hpke-seal takes and hpke-open is given, 64 KiB, and a context.
 	sealBody = 128 << 10
+	// policyBody carries a document of access.MaxDocument as a JSON string.
+	policyBody = 128 << 10
 )
 
 // The operations. Rows are added at the end of their group with a new number.
@@ -100,6 +102,15 @@ var (
 
 	CreatePrincipal = &Operation{Number: 80, Name: "create-principal", Event: "CreateUser", Permission: "iam:CreateUser", Mutates: true, BodyLimit: useBody, Summary: "create a user, a service or a role"}
 
+	CreatePolicy   = &Operation{Number: 96, Name: "create-policy", Event: "CreatePolicy", Permission: "iam:CreatePolicy", Mutates: true, BodyLimit: policyBody, Summary: "write a policy, to attach it, or for one principal or group alone"}
+	DescribePolicy = &Operation{Number: 97, Name: "describe-policy", Event: "GetPolicy", Permission: "iam:GetPolicy", Reads: true, BodyLimit: smallBody, Summary: "show a policy as it was written, and who has it"}
+	ListPolicies   = &Operation{Number: 98, Name: "list-policies", Event: "ListPolicies", Permission: "iam:ListPolicies", Reads: true, BodyLimit: smallBody, Summary: "list the policies that can be attached, or those of a principal or group"}
+	UpdatePolicy   = &Operation{Number: 99, Name: "update-policy", Event: "CreatePolicyVersion", Permission: "iam:CreatePolicyVersion", Mutates: true, Restricts: true, BodyLimit: policyBody, Summary: "replace a policy's document, or say who may assume a role"}
+	DeletePolicy   = &Operation{Number: 100, Name: "delete-policy", Event: "DeletePolicy", Permission: "iam:DeletePolicy", Mutates: true, Restricts: true, BodyLimit: smallBody, Summary: "delete a policy that nobody has"}
+	// Attaching restricts as well: a boundary, or a policy that denies.
+	AttachPolicy = &Operation{Number: 101, Name: "attach-policy", Event: "AttachPolicy", Permission: "iam:AttachUserPolicy", Mutates: true, Restricts: true, BodyLimit: smallBody, Summary: "give a principal or group a policy, or a principal its boundary"}
+	DetachPolicy = &Operation{Number: 102, Name: "detach-policy", Event: "DetachPolicy", Permission: "iam:DetachUserPolicy", Mutates: true, Restricts: true, BodyLimit: smallBody, Summary: "take a policy, or the boundary, from who has it"}
+
 	Initialize      = &Operation{Number: 60, Name: "initialize", Event: "Initialize", Permission: "haven:Initialize", Mutates: true, Internal: true, Summary: "make a new store with its first administrator and master key"}
 	Start           = &Operation{Number: 61, Name: "start", Event: "Start", Permission: "haven:Start", Restricts: true, Internal: true, Summary: "begin serving from a store"}
 	RotateSeal      = &Operation{Number: 63, Name: "rotate-seal", Event: "RotateSeal", Permission: "haven:RotateSeal", Mutates: true, Internal: true, Summary: "replace the root key and wrap anew what it wraps"}
@@ -126,6 +137,7 @@ func Operations() []*Operation {
 		GetParametersForImport, ImportKeyMaterial, DeleteImportedKeyMaterial,
 		ListRecords,
 		CreatePrincipal,
+		CreatePolicy, DescribePolicy, ListPolicies, UpdatePolicy, DeletePolicy, AttachPolicy, DetachPolicy,
 		Initialize, Start, RotateSeal, MigrateSeal, AcceptClock, RotateBeforeUse, Shutdown, Pin, Unanswered, Rewrap, Usage, Unrecognized, Resume,
 	}
 }

@@ -78,6 +78,7 @@ func rows() map[string]row {
 	maps.Copy(all, findRows())
 	maps.Copy(all, importRows())
 	maps.Copy(all, peopleRows())
+	maps.Copy(all, policyRows())
 	return all
 }
 

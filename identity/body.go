@@ -61,6 +61,11 @@ type policyBody struct {
 	Created  time.Time `json:"created"`
 	Updated  time.Time `json:"updated,omitzero"`
 	Document string    `json:"document"`
+	// Principals are the ids that the ARNs in a trust policy had when it was written: whoever is made
+	// again under one of the names may not what the other might.
+	Principals map[string]gate.ID `json:"principals,omitempty"`
+	// Trust tells that it says who may assume its owner, a role.
+	Trust bool `json:"trust,omitzero"`
 }
 
 // credentialBody is a stored credential: see the types for what its item's id is the hash of.

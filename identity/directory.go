@@ -2,7 +2,7 @@ package identity
 
 import (
 	"context"
-	"errors"
+	"slices"
 
 	"github.com/haven-health/haven/access"
 	"github.com/haven-health/haven/gate"
@@ -75,18 +75,19 @@ type loading struct {
 
 // get reads items and notes them, with the earliest epoch of any.
 func (l *loading) get(refs ...store.Ref) ([]store.Item, error) {
-	if len(refs) == 0 {
-		return nil, nil
+	var out []store.Item
+	for part := range slices.Chunk(refs, store.MaxGet) {
+		items, epoch, err := l.d.view.Get(l.ctx, part...)
+		if err != nil {
+			return nil, err
+		}
+		if !l.read || epoch.N < l.rests.Epoch.N {
+			l.rests.Epoch, l.read = epoch, true
+		}
+		l.rests.On = append(l.rests.On, part...)
+		out = append(out, items...)
 	}
-	items, epoch, err := l.d.view.Get(l.ctx, refs...)
-	if err != nil {
-		return nil, err
-	}
-	if !l.read || epoch.N < l.rests.Epoch.N {
-		l.rests.Epoch, l.read = epoch, true
-	}
-	l.rests.On = append(l.rests.On, refs...)
-	return items, nil
+	return out, nil
 }
 
 // policies gives the principal what its own and its groups' policies say, and its boundary.
@@ -120,17 +121,26 @@ func (l *loading) policies(b *principalBody, to *access.Principal) error {
 	return err
 }
 
-// compiled reads policies and compiles them.
+// compiled reads policies and compiles them. Ready ones are in no store.
 func (l *loading) compiled(ids []gate.ID) ([]*access.Policy, error) {
-	refs := make([]store.Ref, len(ids))
-	for i, id := range ids {
-		refs[i] = policyRef(id)
+	var out []*access.Policy
+	var refs []store.Ref
+	for _, id := range ids {
+		ready := readyOf(id)
+		if ready == nil {
+			refs = append(refs, policyRef(id))
+			continue
+		}
+		p, err := l.d.compile(ready.name, ready.document())
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, p)
 	}
 	items, err := l.get(refs...)
 	if err != nil {
 		return nil, err
 	}
-	var out []*access.Policy
 	for i := range items {
 		if items[i].Revision == 0 {
 			return nil, missing("policy")
@@ -139,13 +149,22 @@ func (l *loading) compiled(ids []gate.ID) ([]*access.Policy, error) {
 		if err != nil {
 			return nil, err
 		}
-		p, err := access.Compile([]byte(body.Document), access.Identity, l.d.account, nil)
+		p, err := l.d.compile(body.Name, body.Document)
 		if err != nil {
-			return nil, unreadable(body.Name, err)
+			return nil, err
 		}
 		out = append(out, p)
 	}
 	return out, nil
+}
+
+// compile compiles the policy of an identity.
+func (d *Directory) compile(name, document string) (*access.Policy, error) {
+	p, err := access.Compile([]byte(document), access.Identity, d.account, nil)
+	if err != nil {
+		return nil, unreadable(name, err)
+	}
+	return p, nil
 }
 
 // missing answers for what a principal names and the store does not have: whoever took it away may
@@ -156,7 +175,7 @@ func missing(what string) error {
 
 // unreadable answers for a stored policy that this release cannot honour.
 func unreadable(name string, err error) error {
-	return gate.Errorf(gate.Internal, "policy %s cannot be honoured; it may come from a later release: %v", name, errors.Unwrap(err))
+	return gate.Errorf(gate.Internal, "policy %s cannot be honoured; it may come from a later release: %v", name, err)
 }
 
 // principalOf makes what the gate and decisions know of a stored principal, its policies left out.

@@ -34,6 +34,16 @@ func (d *Directory) principalReference(text string) (reference, error) {
 	return r, nil
 }
 
+// groupReference reads how a request names a group: by ARN, group/NAME or NAME.
+func (d *Directory) groupReference(text string) (reference, error) {
+	name := strings.TrimPrefix(strings.TrimPrefix(text, "arn:aws:iam::"+d.account+":"), string(groupNames)+"/")
+	r := reference{groupNames, name}
+	if checkName(r.space, r.name) != nil {
+		return r, gate.Errorf(gate.InvalidRequest, "a group is named by ARN, group/NAME or NAME")
+	}
+	return r, nil
+}
+
 func (r reference) arn(d *Directory) string { return arn(d.account, r.space, r.name) }
 
 // unknown says that nothing has the name. It does not repeat the name, which may be a person's.

@@ -342,6 +342,13 @@ func TestClientSpeaksTheAPI(t *testing.T) {
 		{"re-encrypt", reflect.TypeFor[client.ReEncryptRequest](), reflect.TypeFor[client.ReEncryptResponse]()},
 		{"generate-data-key-pair", reflect.TypeFor[client.GenerateDataKeyPairRequest](), reflect.TypeFor[client.GenerateDataKeyPairResponse]()},
 		{"get-parameters-for-import", reflect.TypeFor[client.GetParametersForImportRequest](), reflect.TypeFor[client.ImportParameters]()},
+		{"create-policy", reflect.TypeFor[client.CreatePolicyRequest](), reflect.TypeFor[client.Policy]()},
+		{"describe-policy", reflect.TypeFor[client.PolicyRequest](), reflect.TypeFor[client.Policy]()},
+		{"list-policies", reflect.TypeFor[client.ListPoliciesRequest](), reflect.TypeFor[client.PolicyPage]()},
+		{"update-policy", reflect.TypeFor[client.UpdatePolicyRequest](), reflect.TypeFor[client.Policy]()},
+		{"delete-policy", reflect.TypeFor[client.PolicyRequest](), reflect.TypeFor[client.Policy]()},
+		{"attach-policy", reflect.TypeFor[client.AttachPolicyRequest](), reflect.TypeFor[client.Policy]()},
+		{"detach-policy", reflect.TypeFor[client.AttachPolicyRequest](), reflect.TypeFor[client.Policy]()},
 		{"create-principal", reflect.TypeFor[client.CreatePrincipalRequest](), reflect.TypeFor[client.Principal]()},
 		{"import-key-material", reflect.TypeFor[client.ImportKeyMaterialRequest](), reflect.TypeFor[client.Key]()},
 	} {

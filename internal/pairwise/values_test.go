@@ -150,6 +150,14 @@ func (w *world) own(f field, refs []string) []any {
 		return texts([]string{}, "user", "service", "role", "odd", "")
 	case "name string":
 		return texts([]string{}, "fresh", "a/b", "żółć", "", strings.Repeat("x", 64), strings.Repeat("x", 65))
+	case "policy string":
+		return texts([]string{}, "HavenAuditor", "arn:aws:iam::aws:policy/HavenOperator", "asked", "policy/asked", "nobody", "a/b", "", strings.Repeat("x", 129))
+	case "document string":
+		return texts([]string{}, readDocument, strings.Replace(readDocument, "Allow", "Deny", 1), "{}", "", "\x00", strings.Repeat(" ", 33_000), strings.Repeat("[", 9000))
+	case "group string":
+		return texts([]string{}, "nobody", "group/nobody", "arn:aws:iam::000000000000:group/nobody", "a/b", "")
+	case "as string":
+		return texts([]string{}, "boundary", "trust", "odd", "")
 	case "names array":
 		return []any{[]any{"team"}, []any{}, []any{""}, []any{"team", "team"}, junk{[]any{17}}, junk{[]any{raw("null")}}, make([]string, 51)}
 	case "purpose string", "description string", "owner string", "reason string":

@@ -25,6 +25,7 @@ type world struct {
 	made1 map[string]any // one of each, by what it is
 	// external is a key whose material never comes.
 	external string
+	names    int // that were made by fresh
 }
 
 func kindName(k keys.Kind) string { return fmt.Sprintf("%s/%s/%s", k.Type, k.Spec, k.Usage) }
@@ -161,6 +162,9 @@ func (w *world) base(operation, key string) object {
 		"batch":                     {"items": []any{object{"op": "encrypt", "key": w.kinds[data], "plaintext": hello}}},
 		"create-alias":              {"key": key, "alias": "alias/created"},
 		"create-key":                {"purpose": "asked for", "type": "data"},
+		"create-policy":             {"name": "asked", "document": readDocument},
+		"describe-policy":           {"policy": "HavenAuditor"},
+		"list-policies":             {},
 		"create-principal":          {"kind": "user", "name": "amina"},
 		"decapsulate":               {"key": w.kinds[kem], "ciphertext": m["encapsulated"]},
 		"decrypt":                   {"ciphertext": m["ciphertext"]},
@@ -215,12 +219,42 @@ func (w *world) prepared(operation, key string) object {
 		return object{"key": key + "@1"}
 	case "import-key-material":
 		return w.wrapped()
+	case "attach-policy":
+		return object{"policy": "HavenAuditor", "principal": w.clerk()}
+	case "detach-policy":
+		request := object{"policy": "HavenAuditor", "principal": w.clerk()}
+		w.done("attach-policy", request)
+		return request
+	case "update-policy":
+		return object{"policy": w.policy(), "document": readDocument}
+	case "delete-policy":
+		return object{"policy": w.policy()}
 	case "delete-imported-key-material":
 		request := w.wrapped()
 		w.done("import-key-material", request)
 		return object{"key": fmt.Sprint(request["key"], "@1")}
 	}
 	return nil
+}
+
+// readDocument is a policy's document.
+const readDocument = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"kms:Decrypt","Resource":"*"}]}`
+
+// clerk makes somebody who may have policies; policy makes a policy.
+func (w *world) clerk() string {
+	w.t.Helper()
+	return w.done("create-principal", object{"kind": "user", "name": w.fresh()})["arn"].(string)
+}
+
+func (w *world) policy() string {
+	w.t.Helper()
+	return w.done("create-policy", object{"name": w.fresh(), "document": readDocument})["arn"].(string)
+}
+
+// fresh returns a name that nothing has.
+func (w *world) fresh() string {
+	w.names++
+	return fmt.Sprint("fresh", w.names)
 }
 
 // awaiting makes a key whose material comes from elsewhere.
