@@ -17,6 +17,9 @@ type condition struct {
 	suffix    string
 	qualifier qualifier
 	ifExists  bool
+	// operation and written are the operator and the values as the document has them.
+	operation string
+	written   []string
 
 	// The values, in the form that the operator compares: any of them may hold.
 	patterns  []pattern
@@ -120,6 +123,7 @@ func (p *parser) conditions(n *node) ([]condition, error) {
 		}
 		for j := range members {
 			one := c
+			one.operation = blocks[i].name
 			if err := p.condition(&members[j], &one); err != nil {
 				return nil, err
 			}
@@ -171,6 +175,7 @@ func (p *parser) condition(m *member, c *condition) error {
 		if wrong := c.add(v.text, p.variables); wrong != "" {
 			return p.wrong(v, wrong)
 		}
+		c.written = append(c.written, v.text)
 	}
 	return nil
 }

@@ -26,6 +26,8 @@ type Principals func(arn string) (id string, ok bool)
 
 // Policy is a policy document, compiled: what decides costs no allocation.
 type Policy struct {
+	// Name is what explanations call it; whoever compiled it may set it before it is used.
+	Name       string
 	form       Form
 	statements []statement
 }

@@ -10,35 +10,42 @@ type principals struct {
 	inverted bool // NotPrincipal
 }
 
-// naming says how a statement names the caller, the more exactly the greater: whom it names exactly
+// Naming says how a statement names the caller, the more exactly the greater: whom it names exactly
 // it lets in by itself, whatever the caller's own policies leave out.
-type naming uint8
+type Naming uint8
 
+// The ways of naming.
 const (
-	notNamed  naming = iota
-	asAccount        // by the account: the caller's own policies decide
-	asRole           // by the role that the session assumed, or as everyone: boundary and session policy restrict
-	asCaller         // as this very user or session
+	NotNamed  Naming = iota
+	AsAccount        // by the account: the caller's own policies decide
+	AsRole           // by the role that the session assumed, or as everyone: boundary and session policy restrict
+	AsCaller         // as this very user or session
 )
 
+// String returns how a statement names the caller, as explanations say it.
+func (n Naming) String() string { return [...]string{"not", "account", "role", "caller"}[n] }
+
+// MarshalText implements encoding.TextMarshaler.
+func (n Naming) MarshalText() ([]byte, error) { return []byte(n.String()), nil }
+
 // naming tells how a statement names the caller.
-func (p *principals) naming(who *Principal) naming {
-	named := notNamed
+func (p *principals) naming(who *Principal) Naming {
+	named := NotNamed
 	switch {
 	case slices.Contains(p.ids, who.ID):
-		named = asCaller
+		named = AsCaller
 	case who.RoleID != "" && slices.Contains(p.ids, who.RoleID), p.everyone:
-		named = asRole
+		named = AsRole
 	case p.account:
-		named = asAccount
+		named = AsAccount
 	}
 	if !p.inverted {
 		return named
 	}
-	if named == notNamed { // NotPrincipal: everyone else
-		return asRole
+	if named == NotNamed { // NotPrincipal: everyone else
+		return AsRole
 	}
-	return notNamed
+	return NotNamed
 }
 
 // Decision is the answer to a request.
@@ -68,6 +75,14 @@ const (
 	ByRoot
 )
 
+// String returns what decides, as explanations say it.
+func (s Source) String() string {
+	return [...]string{"", "identity", "boundary", "session", "object", "grant", "root"}[s]
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (s Source) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
 // Decide answers a request as AWS does within one account: an explicit Deny anywhere wins; else the
 // object's own policy or a grant may let the caller in, naming it; else, where the object's policy
 // leaves that to the account, or the object has none, the caller's own policies have to, within its
@@ -80,10 +95,10 @@ func Decide(r *Request) Decision {
 	delegated := true
 	if r.Object != nil && r.Object.Policy != nil {
 		how, i := r.Object.Policy.names(r)
-		if how == asCaller || how == asRole && !limited {
+		if how == AsCaller || how == AsRole && !limited {
 			return Decision{Allowed: true, By: ByObject, Statement: i}
 		}
-		delegated = how == asAccount
+		delegated = how == AsAccount
 	}
 	if r.Object != nil {
 		if g := r.granted(limited); g != nil {
@@ -144,7 +159,7 @@ func (p *Policy) find(r *Request, deny bool) int {
 }
 
 // names returns how exactly the object's policy allows the request, and by which statement.
-func (p *Policy) names(r *Request) (best naming, statement int) {
+func (p *Policy) names(r *Request) (best Naming, statement int) {
 	for i := range p.statements {
 		s := &p.statements[i]
 		if s.deny || !s.matches(r) {
@@ -159,7 +174,7 @@ func (p *Policy) names(r *Request) (best naming, statement int) {
 
 // matches tells whether a statement is about the request.
 func (s *statement) matches(r *Request) bool {
-	if !s.actions.has(r.Action) || s.principals != nil && s.principals.naming(r.Principal) == notNamed || !s.about(r) {
+	if !s.actions.has(r.Action) || s.principals != nil && s.principals.naming(r.Principal) == NotNamed || !s.about(r) {
 		return false
 	}
 	for i := range s.conditions {

@@ -72,7 +72,9 @@ var differences = []struct {
 	is      func(w *setting, q *question, how string) bool
 	decided string
 }{
-	{"the account's root", func(w *setting, q *question, how string) bool { return q.who.root && how == "here Allowed, there ImplicitlyDenied" },
+	{"the account's root", func(w *setting, q *question, how string) bool {
+		return q.who.root && how == "here Allowed, there ImplicitlyDenied"
+	},
 		"KMS Developer Guide, Default key policy: the account principal represents the account and its administrators, including the account root user"},
 	{"a default of a variable", says(`, '1234abcd'}`, `, 'camp-4'}`),
 		"IAM User Guide, Policy elements: Variables and tags, Specifying default values: if the key is not in the request, the default is used"},
