@@ -13,6 +13,7 @@ import (
 	"github.com/haven-health/haven/internal/crypt"
 	"github.com/haven-health/haven/keys"
 	"github.com/haven-health/haven/lifecycle"
+	"github.com/haven-health/haven/store"
 )
 
 // effect is something that an operation can be asked to do.
@@ -65,7 +66,7 @@ func (f *furnished) plain(text string) string {
 	})
 }
 
-// state tells all that there is of every key, but for its material.
+// state tells all that there is of every key, but for its material, and of who may do what.
 func (f *furnished) state() string {
 	f.Helper()
 	page, err := f.KeyManager().ListKeys(background, keys.ListRequest{Limit: 50})
@@ -80,6 +81,11 @@ func (f *furnished) state() string {
 		text, err := json.Marshal([]any{k, versions})
 		f.must(err)
 		all = append(all, f.plain(string(text)))
+	}
+	for _, kind := range []store.Kind{store.KindPrincipal, store.KindGroup, store.KindPolicy} {
+		for _, item := range f.Items(kind) {
+			all = append(all, f.plain(string(item.Body)))
+		}
 	}
 	slices.Sort(all)
 	return strings.Join(all, "\n")
@@ -344,7 +350,7 @@ func changesOfMaterial() map[string]changing {
 // record for each different effect, the changed items' MACs apart, which nobody reads.
 func TestRecordsTellEffectsApart(t *testing.T) {
 	all := map[string]changing{}
-	for _, some := range []map[string]changing{changesOfAttributes(), changesOfState(), changesOfMaterial()} {
+	for _, some := range []map[string]changing{changesOfAttributes(), changesOfState(), changesOfMaterial(), changesOfPolicies()} {
 		for name, c := range some {
 			all[name] = c
 		}

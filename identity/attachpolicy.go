@@ -97,7 +97,7 @@ func (m *Manager) attach(ctx context.Context, c *gate.Call, req AttachPolicyRequ
 		if err != nil {
 			return gate.Outcome{}, err
 		}
-		o := gate.Outcome{Changes: []gate.Change{change}, Parameters: fmt.Sprintf("policy=%s;%s;as=%s", p.id, h.parameters(), req.As)}
+		o := gate.Outcome{Changes: []gate.Change{change}, Parameters: fmt.Sprintf("policy=%s;name=%s;%s;as=%s", p.id, name.name, h.parameters(), req.As)}
 		shown := p.show(m.directory)
 		shown.Document, shown.Holder, shown.As = "", to.arn(m.directory), req.As
 		return keepPolicy(o, &out, shown)
