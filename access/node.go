@@ -130,6 +130,10 @@ func (r *reader) unreadable(err error) error {
 }
 
 func (r *reader) wrong(pointer string, offset int64, what string) error {
+	return r.place(pointer, offset, what)
+}
+
+func (r *reader) place(pointer string, offset int64, what string) *SyntaxError {
 	before := r.text[:min(max(offset, 0), int64(len(r.text)))]
 	line := bytes.Count(before, []byte("\n"))
 	column := len(before) - bytes.LastIndexByte(before, '\n')
