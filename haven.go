@@ -24,6 +24,7 @@ import (
 	"github.com/haven-health/haven/audit"
 	"github.com/haven-health/haven/gate"
 	"github.com/haven-health/haven/identity"
+	"github.com/haven-health/haven/identity/oidc"
 	"github.com/haven-health/haven/internal/clock"
 	"github.com/haven-health/haven/internal/crypt"
 	"github.com/haven-health/haven/internal/secret"
@@ -61,6 +62,9 @@ type Config struct {
 	// Random is the source of keys, salts and ids; it must be cryptographically secure and safe
 	// for concurrent use. nil: crypto/rand.
 	Random io.Reader
+	// Issuers are whose OpenID Connect tokens prove who calls. They are configuration and nothing
+	// else: no operation adds one. Empty: none.
+	Issuers []oidc.Issuer
 	// Log receives what no answer may tell. nil: discarded.
 	Log *slog.Logger
 	// Failed is told that the storage failed under the journal: the process must stop, with exit
@@ -105,6 +109,7 @@ type System struct {
 	ring    *keys.Ring
 	manager *keys.Manager
 	audit   *audit.Reader
+	issuers *oidc.Issuers
 	people  *identity.Manager
 	admin   gate.ID
 	// token is the first administrator's, if this opening made the store.
@@ -184,6 +189,10 @@ func assemble(ctx context.Context, l *Locked, roots *roots, integrity secret.Byt
 	roots.view = s.view
 	directory := identity.New(s.view, l.cfg.Account)
 	s.ring = l.ring(s.view, roots, storeID, directory.NamesOf)
+	if s.issuers, err = oidc.New(l.cfg.Issuers, l.cfg.Log); err != nil {
+		return nil, err
+	}
+	directory.Believe(s.issuers)
 	if auth == nil {
 		if s.admin, err = localAdministrator(ctx, directory); err != nil {
 			return nil, err

@@ -16,7 +16,7 @@ import (
 // without a row is refused, and so is a row without a package, so that the table stays the map.
 // In test files the package itself and testKit may be imported too.
 var mayImport = map[string]string{
-	".": "access api/native audit gate identity internal/blob internal/clock internal/crypt internal/disk internal/fault " +
+	".": "access api/native audit gate identity identity/oidc internal/blob internal/clock internal/crypt internal/disk internal/fault " +
 		"internal/secret keys lifecycle seal server store store/embedded",
 
 	// What decides, without doing anything.
@@ -37,8 +37,12 @@ var mayImport = map[string]string{
 
 	// The domains: never each other.
 	"keys":     "access gate internal/blob internal/crypt internal/fault internal/secret journal lifecycle store",
-	"identity": "access gate internal/secret store",
+	"identity": "access gate identity/oidc internal/secret store",
 	"audit":    "gate internal/blob journal store",
+
+	// Tokens that others issue: it knows nobody, and nothing of ours.
+	"identity/oidc":          "",
+	"identity/oidc/oidctest": "",
 
 	// The root of trust.
 	"seal": "internal/blob internal/crypt internal/secret",
@@ -66,12 +70,12 @@ var mayImport = map[string]string{
 	"internal/pairwise":        "gate",
 
 	// The binary. Its demonstration looks at the records of the store it made.
-	"cmd/haven":      ". client cmd/haven/demo gate internal/benchmark internal/clock internal/disk internal/fault internal/secret keys lifecycle seal server store store/embedded",
+	"cmd/haven":      ". client cmd/haven/demo gate identity/oidc internal/benchmark internal/clock internal/disk internal/fault internal/secret keys lifecycle seal server store store/embedded",
 	"cmd/haven/demo": ". gate internal/blob internal/crypt internal/disk internal/secret journal server store/embedded",
 }
 
 // testKit is what every package's tests may use.
-const testKit = ". audit client gate/gatetest haventest identity internal/blob internal/clock internal/crypt internal/disk internal/fipstest internal/secret journal keys seal server store store/embedded store/memory store/storetest"
+const testKit = ". audit client gate/gatetest haventest identity identity/oidc identity/oidc/oidctest internal/blob internal/clock internal/crypt internal/disk internal/fipstest internal/secret journal keys seal server store store/embedded store/memory store/storetest"
 
 // ciphers are encryption, key agreement, signatures and derivation. They are imported in
 // internal/crypt, so that whoever audits the cryptography has one package to read, and where
@@ -90,6 +94,9 @@ type seam struct{ where, what, why string }
 
 var cipherElsewhere = []seam{
 	{"server", "crypto/ecdsa crypto/elliptic", "the keys of the own certificate authority"},
+	{"identity/oidc", "crypto/ecdsa crypto/ed25519 crypto/elliptic crypto/rsa", "which of an issuer's public keys is for which algorithm; go-jose verifies with them"},
+	{"identity/oidc/oidctest", "crypto/ecdsa crypto/ed25519 crypto/elliptic crypto/rsa", "it makes an issuer's keys, for tests"},
+	{"proofs_test.go", "crypto/ecdsa crypto/elliptic", "clients make their certificates themselves"},
 	{"internal/sigv4", "crypto/hmac", "the signatures of AWS's protocol are HMACs, and nothing is encrypted"},
 	{"internal/benchmark", "crypto/aes crypto/cipher", "the bare handler that Haven is measured against"},
 }
@@ -119,6 +126,7 @@ var seams = []seam{
 
 	{"cmd/haven", "crypto/rand os", "it wires the real ones, and opens what users name"},
 	{"cmd/haven/demo", "crypto/rand os", "it works on files as a user would"},
+	{"identity/oidc/oidctest", "crypto/rand", "an issuer's own keys, for tests"},
 	{"haventest", "crypto/rand os", "a real server in a temporary folder"},
 	{"internal/benchmark", "time crypto/rand math/rand/v2 os", "it measures the real machine"},
 	{"internal/pairwise", "math/rand/v2", "it draws rows from a seed"},

@@ -42,6 +42,8 @@ func (s *Server) register(r *prometheus.Registry) {
 			func(*System) float64 { return one(s.stopped.Load()) }),
 		s.gauge("haven_clock_alarm", "1 while the wall clock is not believed: see accept-clock.",
 			func(system *System) float64 { return one(system.view.Time().Alarm()) }),
+		s.gauge("haven_oidc_issuers_failing", "OpenID Connect issuers that did not give their keys when last asked.",
+			func(system *System) float64 { return float64(system.issuers.Failing()) }),
 		s.gauge("haven_scrub_findings", "What the last scrub found that Haven did not write.",
 			func(system *System) float64 { return float64(system.alarms.findings.Load()) }),
 		s.gauge("haven_seal_generation", "How many root keys the store has had.",

@@ -11,6 +11,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/haven-health/haven/gate"
+	"github.com/haven-health/haven/identity/oidc"
 	"github.com/haven-health/haven/internal/blob"
 	"github.com/haven-health/haven/internal/crypt"
 	"github.com/haven-health/haven/internal/secret"
@@ -58,6 +59,9 @@ func Load(ctx context.Context, cfg Config) (*Locked, error) { return load(ctx, c
 
 func load(ctx context.Context, cfg Config, open openFolder) (*Locked, error) {
 	cfg = cfg.withDefaults()
+	if err := oidc.Check(cfg.Issuers); err != nil {
+		return nil, err
+	}
 	l := &Locked{cfg: cfg, store: cfg.Store}
 	if l.store == nil {
 		if cfg.DataDir == "" {
@@ -213,6 +217,7 @@ func (l *Locked) openKeys(ctx context.Context, seals map[string]seal.Seal) (*roo
 // discard gives up a system without touching its store.
 func (s *System) discard() {
 	s.gate.Close()
+	s.issuers.Close()
 	s.roots.destroy()
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"github.com/haven-health/haven/gate"
+	"github.com/haven-health/haven/identity/oidc"
 	"github.com/haven-health/haven/internal/secret"
 )
 
@@ -19,10 +20,36 @@ func nobody() error {
 // certificate that is registered must be the same principal's. One that proves nobody, since many
 // programs show one to whoever asks, then adds nothing; alone it proves nobody.
 func (d *Directory) Authenticate(ctx context.Context, r *gate.Reading, p *gate.Proof) (gate.Principal, error) {
-	id, err := d.proven(ctx, r, p)
+	var id gate.ID
+	var federated *oidc.Token
+	var err error
+	switch {
+	case !p.Local.IsZero():
+		return d.principal(ctx, r, p.Local)
+	case p.Unreadable:
+		return gate.Principal{}, nobody()
+	case d.issuers != nil && oidc.Is(secret.Expose(p.Bearer)):
+		id, federated, err = d.byIssuer(ctx, r, p.Bearer)
+	case p.Bearer.Len() > 0:
+		id, err = d.byToken(ctx, r, p.Bearer)
+	}
+	if err == nil && p.Certificate != nil {
+		id, err = d.certified(ctx, r, p.Certificate, id)
+	}
 	if err != nil {
 		return gate.Principal{}, err
 	}
+	if id.IsZero() {
+		return gate.Principal{}, nobody()
+	}
+	principal, err := d.principal(ctx, r, id)
+	if err != nil || federated == nil {
+		return principal, err
+	}
+	return asFederated(principal, federated)
+}
+
+func (d *Directory) principal(ctx context.Context, r *gate.Reading, id gate.ID) (gate.Principal, error) {
 	principal, err := d.principals.GetComposed(ctx, r, id, d.loadPrincipal)
 	if err != nil {
 		return gate.Principal{}, err
@@ -30,37 +57,16 @@ func (d *Directory) Authenticate(ctx context.Context, r *gate.Reading, p *gate.P
 	return *principal, nil
 }
 
-// proven returns the one principal that everything shown is of.
-func (d *Directory) proven(ctx context.Context, r *gate.Reading, p *gate.Proof) (gate.ID, error) {
+// certified returns whose a certificate is, which must be the other proof's principal if there was
+// one.
+func (d *Directory) certified(ctx context.Context, r *gate.Reading, c *gate.Certificate, other gate.ID) (gate.ID, error) {
+	id, err := d.byCertificate(ctx, r, c)
 	switch {
-	case !p.Local.IsZero():
-		return p.Local, nil
-	case p.Unreadable:
-		return gate.ID{}, nobody()
-	}
-	var id gate.ID
-	var err error
-	if p.Bearer.Len() > 0 {
-		if id, err = d.byToken(ctx, r, p.Bearer); err != nil {
-			return gate.ID{}, err
-		}
-	}
-	if p.Certificate == nil {
-		return one(id, id)
-	}
-	certified, err := d.byCertificate(ctx, r, p.Certificate)
-	if errors.Is(err, gate.Unauthenticated) && !id.IsZero() {
-		return id, nil
-	}
-	if err != nil {
+	case errors.Is(err, gate.Unauthenticated):
+		return other, nil
+	case err != nil:
 		return gate.ID{}, err
-	}
-	return one(certified, id)
-}
-
-// one returns the principal of two proofs, the second of which may not have been shown.
-func one(id, other gate.ID) (gate.ID, error) {
-	if id.IsZero() || !other.IsZero() && id != other {
+	case !other.IsZero() && id != other:
 		return gate.ID{}, nobody()
 	}
 	return id, nil

@@ -6,6 +6,7 @@ import (
 
 	"github.com/haven-health/haven/access"
 	"github.com/haven-health/haven/gate"
+	"github.com/haven-health/haven/identity/oidc"
 	"github.com/haven-health/haven/store"
 )
 
@@ -18,6 +19,8 @@ type Directory struct {
 	account     string
 	principals  *gate.Cache[gate.ID, *gate.Principal]
 	credentials *gate.Cache[[32]byte, *credentialBody]
+	names       *gate.Cache[string, gate.ID] // of users and services
+	issuers     *oidc.Issuers                // nil: none is believed
 }
 
 // New makes a directory over a view. Account is the 12-digit account in ARNs.
@@ -26,6 +29,7 @@ func New(view *gate.View, account string) *Directory {
 		view: view, account: account,
 		principals:  gate.NewCache[gate.ID, *gate.Principal](view, cacheSize, store.KindPrincipal, appendID, nil),
 		credentials: gate.NewCache[[32]byte, *credentialBody](view, cacheSize, store.KindCredential, appendHash, nil),
+		names:       gate.NewCache[string, gate.ID](view, cacheSize, store.KindName, appendUserName, nil),
 	}
 }
 

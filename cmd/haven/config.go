@@ -28,6 +28,7 @@ type config struct {
 	Account   string            `json:"account,omitzero"`
 	Seals     map[string]string `json:"seals,omitzero"`
 	TLS       tlsConfig         `json:"tls,omitzero"`
+	OIDC      []issuerConfig    `json:"oidc,omitzero"`
 	Log       logConfig         `json:"log"`
 	Limits    limitConfig       `json:"limits"`
 	CacheKeys int               `json:"cache_keys"`
@@ -111,6 +112,9 @@ func (c *config) check() error {
 		return errors.New("cache_keys is at least 1")
 	case c.ClockGapDays < 0 || c.ClockGapDays > maxClockGapDays:
 		return fmt.Errorf("clock_gap_days is 0, for no bound, to %d", maxClockGapDays)
+	}
+	if err := checkIssuers(c.OIDC); err != nil {
+		return err
 	}
 	return checkAccount(c.Account)
 }

@@ -20,6 +20,7 @@ func (a *app) serve() *cobra.Command {
 	var given sealFlags
 	var flags config
 	var show bool
+	var issuers []string
 	c := &cobra.Command{
 		Use: "serve", Short: "Serve a store that haven init made", GroupID: groupServer,
 		Long: `Serve a store that haven init made. When none of the seals given opens it, it starts locked and
@@ -29,6 +30,8 @@ in flight end and stops.
 
 ` + sealHelp + `
 
+` + issuerHelp + `
+
 Fields of --output json, one line once it answers: endpoint, ca_file, data, ready_file, locked.`,
 		Example: `  haven serve --data /var/lib/haven --listen :7443
   haven serve --config /etc/haven/haven.json
@@ -36,6 +39,9 @@ Fields of --output json, one line once it answers: endpoint, ca_file, data, read
 		Args: exactly(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, err := a.configured(c, file, &flags, &given)
+			if err == nil {
+				err = cfg.addIssuers(issuers)
+			}
 			if err != nil {
 				return err
 			}
@@ -54,6 +60,7 @@ Fields of --output json, one line once it answers: endpoint, ca_file, data, read
 	}
 	serverFlags(c, &flags)
 	c.Flags().StringVar(&file, "config", "", "the configuration `file`")
+	c.Flags().StringArrayVar(&issuers, "oidc-issuer", nil, "an issuer that is believed, `URL,audience=NAME`; repeat for more (replaces oidc of the file)")
 	c.Flags().BoolVar(&show, "print-config", false, "print the configuration as it would be used, and stop")
 	given.add(c, "a seal that may open the store")
 	return c
@@ -100,6 +107,9 @@ func (a *app) serveConfigured(ctx context.Context, cfg config) error {
 	open := opener{app: a, folder: cfg.Data}
 	defer open.close()
 	if serve.Seals, err = open.all(ctx, cfg.Seals); err != nil {
+		return err
+	}
+	if serve.Issuers, err = cfg.issuers(); err != nil {
 		return err
 	}
 	server.ProtectProcess(log)
