@@ -11,7 +11,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
-	"github.com/haven-health/haven"
+	system "github.com/haven-health/haven"
 	"github.com/haven-health/haven/gate"
 	"github.com/haven-health/haven/gate/gatetest"
 	"github.com/haven-health/haven/identity"
@@ -36,7 +36,7 @@ func federate(t *testing.T, adjust ...func(*oidc.Issuer)) *federation {
 	for _, change := range adjust {
 		change(&cfg)
 	}
-	f.World = gatetest.New(t, func(c *haven.Config) { c.Issuers = []oidc.Issuer{cfg} })
+	f.World = gatetest.New(t, func(c *system.Config) { c.Issuers = []oidc.Issuer{cfg} })
 	return f
 }
 
@@ -82,7 +82,7 @@ func unauthenticated(t *testing.T, f *federation) string {
 // account in it, is not the same principal.
 func TestLesson02PrincipalsAreOfOneIssuerAndAccount(t *testing.T) {
 	first, second := oidctest.New(t, gatetest.Start), oidctest.New(t, gatetest.Start)
-	w := gatetest.New(t, func(c *haven.Config) {
+	w := gatetest.New(t, func(c *system.Config) {
 		c.Account = "111122223333"
 		c.Issuers = []oidc.Issuer{
 			{URL: first.URL, Audience: "haven", Prefix: "a-", RootCAs: first.Roots()},
@@ -156,7 +156,7 @@ func TestFederatedNeedsAnIssuer(t *testing.T) {
 	if got, err := begin(w, secret.New([]byte(f.by.Sign(t, f.Claims(nil), nil)))); !errors.Is(err, gate.Unauthenticated) {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if _, err := haven.Open(background, haven.Config{Store: w.Store, Seals: gatetest.Seals(), Issuers: []oidc.Issuer{{URL: "https://a.example"}}}); err == nil || !strings.Contains(fmt.Sprint(err), "audience") {
+	if _, err := system.Open(background, system.Config{Store: w.Store, Seals: gatetest.Seals(), Issuers: []oidc.Issuer{{URL: "https://a.example"}}}); err == nil || !strings.Contains(fmt.Sprint(err), "audience") {
 		t.Errorf("an issuer without an audience: %v", err)
 	}
 }
