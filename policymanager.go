@@ -41,3 +41,8 @@ func (i Identity) AttachPolicy(ctx context.Context, req identity.AttachPolicyReq
 func (i Identity) DetachPolicy(ctx context.Context, req identity.AttachPolicyRequest) (*identity.Policy, error) {
 	return identify(ctx, i, gate.DetachPolicy, req, (*identity.Manager).DetachPolicy)
 }
+
+// AssumeRole begins a session of a role for whom its trust policy lets in.
+func (i Identity) AssumeRole(ctx context.Context, req identity.AssumeRoleRequest) (*identity.Session, error) {
+	return identify(ctx, i, gate.AssumeRole, req, (*identity.Manager).AssumeRole)
+}

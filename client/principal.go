@@ -33,6 +33,10 @@ type CreatePrincipalRequest struct {
 	Kind PrincipalKind     `json:"kind"`
 	Name string            `json:"name"`
 	Tags map[string]string `json:"tags,omitzero"`
+	// Of a role: the policy document that says who may assume it, nobody if empty, and how long its
+	// sessions last at most, 3,600 if 0.
+	Trust             string `json:"trust,omitzero"`
+	MaxSessionSeconds int    `json:"max_session_seconds,omitzero"`
 }
 
 // CreatePrincipal creates a principal. It has no right and no credential until it is given some.

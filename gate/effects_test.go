@@ -82,7 +82,7 @@ func (f *furnished) state() string {
 		f.must(err)
 		all = append(all, f.plain(string(text)))
 	}
-	for _, kind := range []store.Kind{store.KindPrincipal, store.KindGroup, store.KindPolicy} {
+	for _, kind := range []store.Kind{store.KindPrincipal, store.KindGroup, store.KindPolicy, store.KindCredential} {
 		for _, item := range f.Items(kind) {
 			all = append(all, f.plain(string(item.Body)))
 		}

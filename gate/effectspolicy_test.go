@@ -8,7 +8,6 @@ import (
 
 // changesOfPolicies are the operations on policies, and the making of who has them.
 func changesOfPolicies() map[string]changing {
-	trust := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"*"},"Action":"sts:AssumeRole"}]}`
 	denial := strings.Replace(document, "Allow", "Deny", 1)
 	person := func(kind identity.Kind, name string) effect {
 		return func(f *furnished) error {
@@ -62,7 +61,17 @@ func changesOfPolicies() map[string]changing {
 			}
 		}
 	}
+	assume := func(role string, seconds int, policy string) effect {
+		return func(f *furnished) error {
+			_, err := f.Identity().AssumeRole(background, identity.AssumeRoleRequest{Role: role, SessionName: "night", DurationSeconds: seconds, Policy: policy})
+			return err
+		}
+	}
 	return map[string]changing{
+		"assume-role": {
+			prepare: prepare(update("", "role/ward", identity.TrustPolicy, trust), update("", "role/night", identity.TrustPolicy, trust)),
+			effects: []effect{assume("ward", 900, ""), assume("ward", 1000, ""), assume("night", 900, ""), assume("ward", 900, document)},
+		},
 		"create-principal": {effects: []effect{person(identity.User, "a"), person(identity.Service, "a"), person(identity.Role, "a")}},
 		"create-policy": {prepare: prepare(), effects: []effect{
 			create("r", document, ""), create("s", document, ""), create("r", denial, ""), create("r", document, "nurse"), create("r", document, "role/ward"),

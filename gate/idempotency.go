@@ -22,6 +22,9 @@ func idempotencyRef(c *Call) store.Ref {
 	h.Write([]byte("haven/idempotency/v1\x00"))
 	h.Write(c.principal.ID[:])
 	h.Write(binary.BigEndian.AppendUint16(nil, c.op.Number))
+	if a := c.principal.Access; a.RoleID != "" { // of one session, not of all that assumed its role
+		h.Write([]byte(a.ID))
+	}
 	h.Write([]byte(c.idempotency))
 	return store.Ref{Kind: store.KindIdempotency, ID: string(h.Sum(nil))}
 }

@@ -111,6 +111,8 @@ var (
 	AttachPolicy = &Operation{Number: 101, Name: "attach-policy", Event: "AttachPolicy", Permission: "iam:AttachUserPolicy", Mutates: true, Restricts: true, BodyLimit: smallBody, Summary: "give a principal or group a policy, or a principal its boundary"}
 	DetachPolicy = &Operation{Number: 102, Name: "detach-policy", Event: "DetachPolicy", Permission: "iam:DetachUserPolicy", Mutates: true, Restricts: true, BodyLimit: smallBody, Summary: "take a policy, or the boundary, from who has it"}
 
+	AssumeRole = &Operation{Number: 112, Name: "assume-role", Event: "AssumeRole", Permission: "sts:AssumeRole", Mutates: true, BodyLimit: useBody, Summary: "get a token that ends by itself, with the rights of a role"}
+
 	Initialize      = &Operation{Number: 60, Name: "initialize", Event: "Initialize", Permission: "haven:Initialize", Mutates: true, Internal: true, Summary: "make a new store with its first administrator and master key"}
 	Start           = &Operation{Number: 61, Name: "start", Event: "Start", Permission: "haven:Start", Restricts: true, Internal: true, Summary: "begin serving from a store"}
 	RotateSeal      = &Operation{Number: 63, Name: "rotate-seal", Event: "RotateSeal", Permission: "haven:RotateSeal", Mutates: true, Internal: true, Summary: "replace the root key and wrap anew what it wraps"}
@@ -137,7 +139,7 @@ func Operations() []*Operation {
 		GetParametersForImport, ImportKeyMaterial, DeleteImportedKeyMaterial,
 		ListRecords,
 		CreatePrincipal,
-		CreatePolicy, DescribePolicy, ListPolicies, UpdatePolicy, DeletePolicy, AttachPolicy, DetachPolicy,
+		CreatePolicy, DescribePolicy, ListPolicies, UpdatePolicy, DeletePolicy, AttachPolicy, DetachPolicy, AssumeRole,
 		Initialize, Start, RotateSeal, MigrateSeal, AcceptClock, RotateBeforeUse, Shutdown, Pin, Unanswered, Rewrap, Usage, Unrecognized, Resume,
 	}
 }

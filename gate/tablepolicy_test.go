@@ -7,9 +7,19 @@ import (
 
 const document = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"kms:Decrypt","Resource":"*"}]}`
 
+// trust lets whoever the account lets.
+const trust = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"000000000000"},"Action":"sts:AssumeRole"}]}`
+
 // policyRows are the operations on policies.
 func policyRows() map[string]row {
 	return map[string]row{
+		"assume-role": {
+			run: func(f *fixture, c *gate.Call, fail bool) error {
+				_, err := f.IdentityManager().AssumeRole(background, c, identity.AssumeRoleRequest{Role: "ward", SessionName: pick(fail, "", "night")})
+				return err
+			},
+			fails: gate.InvalidRequest, names: nothingNamed, prepare: withPolicy,
+		},
 		"create-policy": {
 			run: func(f *fixture, c *gate.Call, fail bool) error {
 				_, err := f.IdentityManager().CreatePolicy(background, c, identity.CreatePolicyRequest{Name: "p", Document: pick(fail, "{}", document)})
@@ -68,6 +78,8 @@ func withPolicy(f *fixture) {
 	_, err := f.Identity().CreatePolicy(background, identity.CreatePolicyRequest{Name: "p", Document: document})
 	f.must(err)
 	_, err = f.Identity().CreatePrincipal(background, identity.CreatePrincipalRequest{Kind: identity.User, Name: "nurse"})
+	f.must(err)
+	_, err = f.Identity().CreatePrincipal(background, identity.CreatePrincipalRequest{Kind: identity.Role, Name: "ward", Trust: trust})
 	f.must(err)
 	_, err = f.Identity().AttachPolicy(background, identity.AttachPolicyRequest{Policy: "HavenAuditor", Principal: "nurse"})
 	f.must(err)

@@ -21,6 +21,7 @@ func nobody() error {
 // programs show one to whoever asks, then adds nothing; alone it proves nobody.
 func (d *Directory) Authenticate(ctx context.Context, r *gate.Reading, p *gate.Proof) (gate.Principal, error) {
 	var id gate.ID
+	var assumed [32]byte // the hash that a session's token is known by
 	var federated *oidc.Token
 	var err error
 	switch {
@@ -31,7 +32,7 @@ func (d *Directory) Authenticate(ctx context.Context, r *gate.Reading, p *gate.P
 	case d.issuers != nil && oidc.Is(secret.Expose(p.Bearer)):
 		id, federated, err = d.byIssuer(ctx, r, p.Bearer)
 	case p.Bearer.Len() > 0:
-		id, err = d.byToken(ctx, r, p.Bearer)
+		id, assumed, err = d.byToken(ctx, r, p.Bearer)
 	}
 	if err == nil && p.Certificate != nil {
 		id, err = d.certified(ctx, r, p.Certificate, id)
@@ -41,6 +42,13 @@ func (d *Directory) Authenticate(ctx context.Context, r *gate.Reading, p *gate.P
 	}
 	if id.IsZero() {
 		return gate.Principal{}, nobody()
+	}
+	if assumed != ([32]byte{}) {
+		principal, err := d.sessions.GetComposed(ctx, r, assumed, d.loadSession)
+		if err != nil {
+			return gate.Principal{}, err
+		}
+		return *principal, nil
 	}
 	principal, err := d.principal(ctx, r, id)
 	if err != nil || federated == nil {
@@ -72,13 +80,21 @@ func (d *Directory) certified(ctx context.Context, r *gate.Reading, c *gate.Cert
 	return id, nil
 }
 
-// byToken returns whose a bearer token is. One that does not exist takes the same way as one that
-// does, up to the look-up of its hash.
-func (d *Directory) byToken(ctx context.Context, r *gate.Reading, token secret.Bytes) (gate.ID, error) {
+// byToken returns whose a bearer token is; of a session's also the hash that it is known by. One that
+// does not exist takes the same way as one that does, up to the look-up of its hash.
+func (d *Directory) byToken(ctx context.Context, r *gate.Reading, token secret.Bytes) (id gate.ID, assumed [32]byte, err error) {
 	if token.Len() > MaxToken {
-		return gate.ID{}, nobody()
+		return id, assumed, nobody()
 	}
-	return d.byCredential(ctx, r, sha256.Sum256(secret.Expose(token)), bearer)
+	hash := sha256.Sum256(secret.Expose(token))
+	c, err := d.byCredential(ctx, r, hash, bearer, session)
+	if err != nil {
+		return id, assumed, err
+	}
+	if c.Type == session {
+		assumed = hash
+	}
+	return c.Principal, assumed, nil
 }
 
 // byCertificate returns whose a client certificate is. It is pinned: known by the SHA-256 of its
@@ -87,18 +103,22 @@ func (d *Directory) byCertificate(ctx context.Context, r *gate.Reading, c *gate.
 	if now := d.view.Now(); now.Before(c.NotBefore) || now.After(c.NotAfter) {
 		return gate.ID{}, nobody()
 	}
-	return d.byCredential(ctx, r, c.Fingerprint, clientCertificate)
-}
-
-// byCredential returns whose a credential is that is known by a hash, if it is of the type that the
-// proof is: the hash of an access key id, which is no secret, must not do for a token's.
-func (d *Directory) byCredential(ctx context.Context, r *gate.Reading, hash [32]byte, kind string) (gate.ID, error) {
-	c, err := d.credentials.Get(ctx, r, hash, d.loadCredential)
+	found, err := d.byCredential(ctx, r, c.Fingerprint, clientCertificate, clientCertificate)
 	if err != nil {
 		return gate.ID{}, err
 	}
-	if c.Type != kind || !c.Expires.IsZero() && !d.view.Now().Before(c.Expires) {
-		return gate.ID{}, nobody()
+	return found.Principal, nil
+}
+
+// byCredential returns the credential that is known by a hash, if it is of one of the types that the
+// proof may be: the hash of an access key id, which is no secret, must not do for a token's.
+func (d *Directory) byCredential(ctx context.Context, r *gate.Reading, hash [32]byte, kind, other string) (*credentialBody, error) {
+	c, err := d.credentials.Get(ctx, r, hash, d.loadCredential)
+	if err != nil {
+		return nil, err
 	}
-	return c.Principal, nil
+	if c.Type != kind && c.Type != other || !c.Expires.IsZero() && !d.view.Now().Before(c.Expires) {
+		return nil, nobody()
+	}
+	return c, nil
 }

@@ -75,12 +75,16 @@ type credentialBody struct {
 	Principal gate.ID   `json:"principal"`
 	Created   time.Time `json:"created"`
 	Expires   time.Time `json:"expires,omitzero"`
+	// Session is what a session of a role has beside that: its principal is the role.
+	Session *sessionBody `json:"session,omitempty"`
 }
 
 // Types of credentials.
 const (
 	// bearer credentials are known by the SHA-256 of the token.
 	bearer = "bearer"
+	// session credentials are known likewise: they are what assuming a role gives.
+	session = "session"
 	// clientCertificate credentials are known by the SHA-256 of the certificate's DER.
 	clientCertificate = "client-certificate"
 )

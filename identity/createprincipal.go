@@ -14,6 +14,10 @@ type CreatePrincipalRequest struct {
 	Kind Kind              `json:"kind"`
 	Name string            `json:"name"`
 	Tags map[string]string `json:"tags,omitzero"`
+	// Of a role: Trust is the policy document that says who may assume it, nobody if absent, and
+	// MaxSessionSeconds how long its sessions last at most, 3,600 if absent.
+	Trust             string `json:"trust,omitzero"`
+	MaxSessionSeconds int    `json:"max_session_seconds,omitzero"`
 }
 
 // CreatePrincipal makes a principal. It has no credential and no right until it is given some; one
@@ -26,6 +30,9 @@ func (m *Manager) CreatePrincipal(ctx context.Context, c *gate.Call, req CreateP
 	}
 	if err == nil {
 		err = checkTags(req.Tags)
+	}
+	if err == nil {
+		err = checkRole(req)
 	}
 	if err != nil {
 		return nil, m.gate.Refuse(ctx, c, err)
@@ -40,7 +47,11 @@ func (m *Manager) CreatePrincipal(ctx context.Context, c *gate.Call, req CreateP
 			if err != nil {
 				return gate.Outcome{}, err
 			}
-			body := &principalBody{Kind: req.Kind, Name: req.Name, Tags: req.Tags, Created: a.Time()}
+			body := &principalBody{Kind: req.Kind, Name: req.Name, Tags: req.Tags, Created: a.Time(), MaxSession: req.MaxSessionSeconds}
+			trust, err := m.firstTrust(ctx, a, id, body, req.Trust)
+			if err != nil {
+				return gate.Outcome{}, err
+			}
 			principal, err := principalChange(id, body, nil)
 			if err != nil {
 				return gate.Outcome{}, err
@@ -51,6 +62,9 @@ func (m *Manager) CreatePrincipal(ctx context.Context, c *gate.Call, req CreateP
 			}
 			out = m.directory.document(id, body, nil)
 			o := gate.Outcome{Changes: []gate.Change{principal, name}, Parameters: fmt.Sprintf("principal=%s;tags=%d", id, len(req.Tags))}
+			if trust != nil {
+				o.Changes = append(o.Changes, *trust)
+			}
 			o.Answer, err = json.Marshal(out)
 			return o, err
 		})

@@ -21,6 +21,7 @@ type Directory struct {
 	credentials *gate.Cache[[32]byte, *credentialBody]
 	names       *gate.Cache[string, gate.ID] // of users and services
 	issuers     *oidc.Issuers                // nil: none is believed
+	sessions    *gate.Cache[[32]byte, *gate.Principal]
 }
 
 // New makes a directory over a view. Account is the 12-digit account in ARNs.
@@ -30,6 +31,7 @@ func New(view *gate.View, account string) *Directory {
 		principals:  gate.NewCache[gate.ID, *gate.Principal](view, cacheSize, store.KindPrincipal, appendID, nil),
 		credentials: gate.NewCache[[32]byte, *credentialBody](view, cacheSize, store.KindCredential, appendHash, nil),
 		names:       gate.NewCache[string, gate.ID](view, cacheSize, store.KindName, appendUserName, nil),
+		sessions:    gate.NewCache[[32]byte, *gate.Principal](view, cacheSize, store.KindCredential, appendHash, nil),
 	}
 }
 
@@ -48,25 +50,31 @@ func (d *Directory) loadCredential(ctx context.Context, hash [32]byte) (*credent
 // loadPrincipal makes a principal of its item and those of its groups and policies.
 func (d *Directory) loadPrincipal(ctx context.Context, id gate.ID) (*gate.Principal, gate.Rests, error) {
 	l := loading{d: d, ctx: ctx}
+	p, _, err := l.principal(id)
+	return p, l.rests, err
+}
+
+// principal reads a principal that is in force.
+func (l *loading) principal(id gate.ID) (*gate.Principal, *principalBody, error) {
 	items, err := l.get(principalRef(id))
 	if err != nil {
-		return nil, l.rests, err
+		return nil, nil, err
 	}
 	if items[0].Revision == 0 {
-		return nil, l.rests, nobody()
+		return nil, nil, nobody()
 	}
 	body, err := decodePrincipal(&items[0])
 	if err != nil {
-		return nil, l.rests, err
+		return nil, nil, err
 	}
 	if body.Disabled {
-		return nil, l.rests, nobody()
+		return nil, nil, nobody()
 	}
-	p := principalOf(id, body, d.account)
+	p := principalOf(id, body, l.d.account)
 	if err := l.policies(body, p.Access); err != nil {
-		return nil, l.rests, err
+		return nil, nil, err
 	}
-	return &p, l.rests, nil
+	return &p, body, nil
 }
 
 // loading reads the items that one principal is made of, and notes them.

@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/haven-health/haven/access"
 	"github.com/haven-health/haven/gate"
@@ -30,8 +31,7 @@ func (m *Manager) putTrust(ctx context.Context, a gate.Approved, role reference,
 	if err != nil {
 		return gate.Outcome{}, err
 	}
-	body := trustBody(h.id, document, ids)
-	body.Created = a.Time()
+	body := trustBody(h.id, document, ids, a.Time())
 	policy, err := policyChange(id, body, nil)
 	if err != nil {
 		return gate.Outcome{}, err
@@ -45,11 +45,39 @@ func (m *Manager) putTrust(ctx context.Context, a gate.Approved, role reference,
 	return keepPolicy(o, out, m.directory.policyDocument(id, body, role.arn(m.directory)))
 }
 
+// checkRole refuses what only roles have, of others, and a session that is too long or too short.
+func checkRole(req CreatePrincipalRequest) error {
+	seconds := time.Duration(req.MaxSessionSeconds) * time.Second
+	switch {
+	case req.Kind != Role && (req.Trust != "" || req.MaxSessionSeconds != 0):
+		return gate.Errorf(gate.InvalidRequest, "only a role has trust and max_session_seconds")
+	case req.MaxSessionSeconds != 0 && (req.MaxSessionSeconds < 0 || req.MaxSessionSeconds > int(MaxSession.Seconds()) || seconds < DefaultSession):
+		return gate.Errorf(gate.InvalidRequest, "max_session_seconds is %d to %d", int(DefaultSession.Seconds()), int(MaxSession.Seconds()))
+	}
+	return nil
+}
+
+// firstTrust stages the trust policy of a role in the making; nil where it has none.
+func (m *Manager) firstTrust(ctx context.Context, a gate.Approved, role gate.ID, b *principalBody, document string) (*gate.Change, error) {
+	if document == "" {
+		return nil, nil
+	}
+	ids, err := m.checkTrust(ctx, a, document)
+	if err != nil {
+		return nil, err
+	}
+	if b.Trust, err = gate.NewID(a.Time(), m.random); err != nil {
+		return nil, err
+	}
+	c, err := policyChange(b.Trust, trustBody(role, document, ids, a.Time()), nil)
+	return &c, err
+}
+
 // trustName stands for a trust policy, which has no name, where a policy's name is told.
 const trustName = "trust"
 
-func trustBody(role gate.ID, document string, ids map[string]gate.ID) *policyBody {
-	return &policyBody{Name: trustName, Owner: role, Trust: true, Document: document, Principals: ids}
+func trustBody(role gate.ID, document string, ids map[string]gate.ID, now time.Time) *policyBody {
+	return &policyBody{Name: trustName, Owner: role, Trust: true, Created: now, Document: document, Principals: ids}
 }
 
 // checkTrust refuses a trust policy that cannot be honoured, and returns the ids of those it names.

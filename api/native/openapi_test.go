@@ -342,6 +342,7 @@ func TestClientSpeaksTheAPI(t *testing.T) {
 		{"re-encrypt", reflect.TypeFor[client.ReEncryptRequest](), reflect.TypeFor[client.ReEncryptResponse]()},
 		{"generate-data-key-pair", reflect.TypeFor[client.GenerateDataKeyPairRequest](), reflect.TypeFor[client.GenerateDataKeyPairResponse]()},
 		{"get-parameters-for-import", reflect.TypeFor[client.GetParametersForImportRequest](), reflect.TypeFor[client.ImportParameters]()},
+		{"assume-role", reflect.TypeFor[client.AssumeRoleRequest](), reflect.TypeFor[client.Session]()},
 		{"create-policy", reflect.TypeFor[client.CreatePolicyRequest](), reflect.TypeFor[client.Policy]()},
 		{"describe-policy", reflect.TypeFor[client.PolicyRequest](), reflect.TypeFor[client.Policy]()},
 		{"list-policies", reflect.TypeFor[client.ListPoliciesRequest](), reflect.TypeFor[client.PolicyPage]()},

@@ -160,6 +160,10 @@ var conversation = []exchange{
 	{ask: `{"policy":"readers"}`, operation: "delete-policy", code: gate.Conflict},
 	{ask: `{"policy":"readers","principal":"amina"}`, operation: "detach-policy"},
 	{ask: `{"policy":"readers"}`, operation: "delete-policy"},
+	{ask: `{"kind":"role","name":"night-watch","max_session_seconds":7200,"trust":"{\"Version\":\"2012-10-17\",\"Statement\":{\"Effect\":\"Allow\",\"Principal\":{\"AWS\":\"000000000000\"},\"Action\":\"sts:AssumeRole\"}}"}`, operation: "create-principal"},
+	{ask: `{"principal":"role/night-watch","as":"trust"}`, operation: "describe-policy"},
+	{ask: `{"role":"night-watch","session_name":"amina","duration_seconds":900}`, operation: "assume-role"},
+	{ask: `{"role":"nobody","session_name":"amina"}`, operation: "assume-role", code: gate.AccessDenied},
 	{ask: `?key=alias/nobody`, operation: "describe-key", method: http.MethodGet, code: gate.NotFound},
 	{ask: `{}`, operation: "accept-clock"},
 }
@@ -278,7 +282,7 @@ type placeholders map[string]string
 var (
 	uuid   = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 	random = regexp.MustCompile(`"(ciphertext|plaintext|signature|mac|shared_secret|public_key|private_key_plaintext|private_key_ciphertext)":"([^"]*)"`)
-	text   = regexp.MustCompile(`"(pem|x|y|thumbprint|fingerprint|key_check_value)":"([^"]*)"`)
+	text   = regexp.MustCompile(`"(token|pem|x|y|thumbprint|fingerprint|key_check_value)":"([^"]*)"`)
 	token  = regexp.MustCompile(`"import_token":"[^$"]+"`) // its length varies
 	cursor = regexp.MustCompile(`"next_cursor":"[^"]+"`)
 )

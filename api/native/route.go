@@ -63,6 +63,7 @@ func routes() []*route {
 		who(gate.DeletePolicy, (*identity.Manager).DeletePolicy),
 		who(gate.AttachPolicy, (*identity.Manager).AttachPolicy),
 		who(gate.DetachPolicy, (*identity.Manager).DetachPolicy),
+		who(gate.AssumeRole, (*identity.Manager).AssumeRole),
 		of(gate.GenerateRandom, (*keys.Manager).GenerateRandom),
 		hot[EncryptBody, EncryptedBody](gate.Encrypt, (*exchange).encrypt),
 		hot[DecryptBody, DecryptedBody](gate.Decrypt, (*exchange).decrypt),

@@ -152,6 +152,14 @@ func (w *world) own(f field, refs []string) []any {
 		return texts([]string{}, "fresh", "a/b", "żółć", "", strings.Repeat("x", 64), strings.Repeat("x", 65))
 	case "policy string":
 		return texts([]string{}, "HavenAuditor", "arn:aws:iam::aws:policy/HavenOperator", "asked", "policy/asked", "nobody", "a/b", "", strings.Repeat("x", 129))
+	case "role string":
+		return texts([]string{}, "nobody", "role/nobody", "user/administrator", "a/b", "")
+	case "session_name string":
+		return texts([]string{}, "night", "x", "", "a/b", strings.Repeat("x", 64), strings.Repeat("x", 65))
+	case "duration_seconds integer", "max_session_seconds integer":
+		return numbers(0, 899, 900, 3600, 43200, 43201, -1, 1<<62)
+	case "trust string":
+		return texts([]string{}, trust, readDocument, "{}", "")
 	case "document string":
 		return texts([]string{}, readDocument, strings.Replace(readDocument, "Allow", "Deny", 1), "{}", "", "\x00", strings.Repeat(" ", 33_000), strings.Repeat("[", 9000))
 	case "group string":

@@ -219,6 +219,8 @@ func (w *world) prepared(operation, key string) object {
 		return object{"key": key + "@1"}
 	case "import-key-material":
 		return w.wrapped()
+	case "assume-role":
+		return object{"role": w.role(), "session_name": "night"}
 	case "attach-policy":
 		return object{"policy": "HavenAuditor", "principal": w.clerk()}
 	case "detach-policy":
@@ -237,13 +239,21 @@ func (w *world) prepared(operation, key string) object {
 	return nil
 }
 
-// readDocument is a policy's document.
+// trust is a role's trust policy, readDocument another policy's document.
+const trust = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"000000000000"},"Action":"sts:AssumeRole"}}`
+
 const readDocument = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"kms:Decrypt","Resource":"*"}]}`
 
 // clerk makes somebody who may have policies; policy makes a policy.
 func (w *world) clerk() string {
 	w.t.Helper()
 	return w.done("create-principal", object{"kind": "user", "name": w.fresh()})["arn"].(string)
+}
+
+// role makes a role that the administrator may assume.
+func (w *world) role() string {
+	w.t.Helper()
+	return w.done("create-principal", object{"kind": "role", "name": w.fresh(), "trust": trust})["arn"].(string)
 }
 
 func (w *world) policy() string {
