@@ -86,5 +86,8 @@ func (a Approved) May(op *Operation, o *access.Object, asked Asked) bool {
 	return a.gate.authorize(q).Allowed
 }
 
+// Denied is the answer to who may not do op to anything that was asked for.
+func (a Approved) Denied(op *Operation) *Error { return a.must().denied(op) }
+
 // Decision is how the operation came to be allowed to the caller: of several keys, the last one's.
 func (a Approved) Decision() access.Decision { return a.must().decision }

@@ -202,6 +202,9 @@ type Request struct {
 	// As is a row without a number whose permission the caller needs in place of the operation's
 	// own, where AWS has one for each kind of thing that the operation is done to; nil: its own.
 	As *Operation
+	// EachItem tells that the function asks for each thing it shows with [Approved.May]: the request as
+	// a whole needs no permission.
+	EachItem bool
 	// Needs are permissions for what the operation does in passing.
 	Needs []Need
 	// Master names a master key that is to wrap what the operation makes or moves: the caller needs

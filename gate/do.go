@@ -230,7 +230,7 @@ func (g *Gate) approve(ctx context.Context, c *Call, req *Request, a *Approved) 
 		}
 		a.targets = append(a.targets, target)
 	}
-	if len(a.targets) == 0 && len(req.Resources) == 0 {
+	if len(a.targets) == 0 && len(req.Resources) == 0 && !req.EachItem {
 		if err := g.permit(c, op, g.about(c, &req.Asked, nil, &Target{})); err != nil {
 			return err
 		}
@@ -289,6 +289,10 @@ func (g *Gate) permit(c *Call, op *Operation, asked *access.Request) error {
 	if c.decision.Allowed || fault.Mutant("everything-allowed") {
 		return nil
 	}
+	return c.denied(op)
+}
+
+func (c *Call) denied(op *Operation) *Error {
 	return &Error{Code: AccessDenied, Decision: c.request,
 		Detail: "you may not do " + op.Permission + " here; an administrator can explain decision " + c.request.String()}
 }

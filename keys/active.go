@@ -17,8 +17,9 @@ type ActiveRequest struct {
 // maxPassed bounds how many keys a search for one in force passes.
 const maxPassed = 10_000
 
-// GetActiveKey returns the newest enabled key whose primary is active. It makes none: where there
-// is no such key it returns an error matching NotFound.
+// GetActiveKey returns the newest enabled key whose primary is active, of those that the caller may
+// describe. It makes none: where there is no such key it returns an error matching NotFound to who may
+// describe every key, and to others one matching AccessDenied.
 func (m *Manager) GetActiveKey(ctx context.Context, c *gate.Call, req ActiveRequest) (*Key, error) {
 	list := ListRequest{Type: req.Type, Purpose: req.Purpose, State: lifecycle.Active.String(), Limit: 1}
 	f, err := list.filter()
@@ -29,8 +30,12 @@ func (m *Manager) GetActiveKey(ctx context.Context, c *gate.Call, req ActiveRequ
 		return nil, m.gate.Refuse(ctx, c, err)
 	}
 	var out Key
-	err = m.gate.Do(ctx, c, gate.Request{}, func(a gate.Approved) (gate.Outcome, error) {
+	f.look(c)
+	err = m.gate.Do(ctx, c, gate.Request{EachItem: true}, func(a gate.Approved) (gate.Outcome, error) {
 		id, err := m.ring.newestActive(ctx, a, *f)
+		if isNotFound(err) && !a.May(gate.GetActiveKey, nil, gate.Asked{}) {
+			return gate.Outcome{}, a.Denied(gate.GetActiveKey)
+		}
 		if err != nil {
 			return gate.Outcome{}, err
 		}

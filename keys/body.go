@@ -34,6 +34,11 @@ type keyBody struct {
 	Moving bool              `json:"moving,omitzero"`
 	Tags   map[string]string `json:"tags,omitempty"`
 	Life   lifecycle.Key     `json:"life"`
+
+	// Policy tells that the key has a policy of its own, an item of its id, and Grants how many grants
+	// there are on it: each commit that changes one of those changes the key.
+	Policy bool `json:"policy,omitzero"`
+	Grants int  `json:"grants,omitzero"`
 }
 
 func (b *keyBody) kind() Kind { return Kind{b.Type, b.Spec, b.Usage} }

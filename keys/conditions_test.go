@@ -68,33 +68,33 @@ func newAsked(t *testing.T) *asked {
 	return f
 }
 
-// second drops an answer.
-func second[T any](_ T, err error) error { return err }
+// problem drops an answer.
+func problem[T any](_ T, err error) error { return err }
 
 func (f *asked) rows() []conditional {
 	encrypt := func(km haven.KeyManager) error {
-		return second(km.Encrypt(background, keys.EncryptRequest{Key: f.data, Plaintext: []byte("x"), Context: context17(f)}))
+		return problem(km.Encrypt(background, keys.EncryptRequest{Key: f.data, Plaintext: []byte("x"), Context: context17(f)}))
 	}
 	byAlias := func(km haven.KeyManager) error {
-		return second(km.Encrypt(background, keys.EncryptRequest{Key: "alias/records@2", Plaintext: []byte("x")}))
+		return problem(km.Encrypt(background, keys.EncryptRequest{Key: "alias/records@2", Plaintext: []byte("x")}))
 	}
 	decrypt := func(km haven.KeyManager) error {
-		return second(km.Decrypt(background, keys.DecryptRequest{Ciphertext: f.ciphertext, Context: context17(f)}))
+		return problem(km.Decrypt(background, keys.DecryptRequest{Ciphertext: f.ciphertext, Context: context17(f)}))
 	}
 	dataKey := func(km haven.KeyManager) error {
-		return second(km.GenerateDataKey(background, keys.DataKeyRequest{Key: f.data, Context: context17(f)}))
+		return problem(km.GenerateDataKey(background, keys.DataKeyRequest{Key: f.data, Context: context17(f)}))
 	}
 	pair := func(km haven.KeyManager) error {
-		return second(km.GenerateDataKeyPair(background, keys.DataKeyPairRequest{Key: f.data, Spec: "ECC_NIST_P256", Context: context17(f)}))
+		return problem(km.GenerateDataKeyPair(background, keys.DataKeyPairRequest{Key: f.data, Spec: "ECC_NIST_P256", Context: context17(f)}))
 	}
 	reencrypt := func(to string) func(haven.KeyManager) error {
 		return func(km haven.KeyManager) error {
-			return second(km.ReEncrypt(background, keys.ReEncryptRequest{Ciphertext: f.ciphertext, SourceContext: context17(f), Key: to, Context: context17(f)}))
+			return problem(km.ReEncrypt(background, keys.ReEncryptRequest{Ciphertext: f.ciphertext, SourceContext: context17(f), Key: to, Context: context17(f)}))
 		}
 	}
-	describe := func(km haven.KeyManager) error { return second(km.DescribeKey(background, f.data)) }
+	describe := func(km haven.KeyManager) error { return problem(km.DescribeKey(background, f.data)) }
 	rsa := func(km haven.KeyManager) error {
-		return second(km.Encrypt(background, keys.EncryptRequest{Key: f.rsa, Plaintext: []byte("x"), Algorithm: "RSAES_OAEP_SHA_1"}))
+		return problem(km.Encrypt(background, keys.EncryptRequest{Key: f.rsa, Plaintext: []byte("x"), Algorithm: "RSAES_OAEP_SHA_1"}))
 	}
 	const is, any = "StringEquals", "ForAnyValue:StringEquals"
 	rows := []conditional{
@@ -103,7 +103,7 @@ func (f *asked) rows() []conditional {
 		{"encrypt", is, "kms:RequestAlias", "alias/records", "alias/other", byAlias},
 		{"encrypt", is, "kms:EncryptionAlgorithm", "RSAES_OAEP_SHA_1", "RSAES_OAEP_SHA_256", rsa},
 		{"decrypt", is, "kms:EncryptionAlgorithm", "RSAES_OAEP_SHA_256", "RSAES_OAEP_SHA_1", func(km haven.KeyManager) error {
-			return second(km.Decrypt(background, keys.DecryptRequest{Key: f.rsa, Ciphertext: f.rsaCiphertext}))
+			return problem(km.Decrypt(background, keys.DecryptRequest{Key: f.rsa, Ciphertext: f.rsaCiphertext}))
 		}},
 		{"generate-data-key-pair", is, "kms:DataKeyPairSpec", "ECC_NIST_P256", "RSA_2048", pair},
 		{"re-encrypt", "Bool", "kms:ReEncryptOnSameKey", "true", "false", reencrypt(f.data)},
@@ -146,10 +146,10 @@ func (f *asked) pairRows() []conditional {
 		f.Fatal(err)
 	}
 	sign := func(km haven.KeyManager) error {
-		return second(km.Sign(background, keys.SignRequest{Key: f.signer, Message: message}))
+		return problem(km.Sign(background, keys.SignRequest{Key: f.signer, Message: message}))
 	}
 	verify := func(km haven.KeyManager) error {
-		return second(km.Verify(background, keys.VerifyRequest{Key: f.signer, Digest: digest, Signature: []byte("no")}))
+		return problem(km.Verify(background, keys.VerifyRequest{Key: f.signer, Digest: digest, Signature: []byte("no")}))
 	}
 	party, err := f.KeyManager().GetPublicKey(background, f.party)
 	if err != nil {
@@ -161,13 +161,13 @@ func (f *asked) pairRows() []conditional {
 		{"verify", is, "kms:SigningAlgorithm", "ECDSA_SHA_256", "ECDSA_SHA_384", verify},
 		{"verify", is, "kms:MessageType", "DIGEST", "RAW", verify},
 		{"generate-mac", is, "kms:MacAlgorithm", "HMAC_SHA_256", "HMAC_SHA_512", func(km haven.KeyManager) error {
-			return second(km.GenerateMAC(background, keys.MACRequest{Key: f.mac, Message: message}))
+			return problem(km.GenerateMAC(background, keys.MACRequest{Key: f.mac, Message: message}))
 		}},
 		{"verify-mac", is, "kms:MacAlgorithm", "HMAC_SHA_256", "HMAC_SHA_512", func(km haven.KeyManager) error {
-			return second(km.VerifyMAC(background, keys.VerifyMACRequest{Key: f.mac, Message: message, MAC: mac.MAC}))
+			return problem(km.VerifyMAC(background, keys.VerifyMACRequest{Key: f.mac, Message: message, MAC: mac.MAC}))
 		}},
 		{"derive-shared-secret", is, "kms:KeyAgreementAlgorithm", "ECDH", "X25519", func(km haven.KeyManager) error {
-			return second(km.DeriveSharedSecret(background, keys.AgreeRequest{Key: f.party, PublicKey: party.PublicKey}))
+			return problem(km.DeriveSharedSecret(background, keys.AgreeRequest{Key: f.party, PublicKey: party.PublicKey}))
 		}},
 	}
 }
@@ -175,24 +175,24 @@ func (f *asked) pairRows() []conditional {
 func (f *asked) manageRows() []conditional {
 	const is, any, day = "StringEquals", "ForAnyValue:StringEquals", "NumericEquals"
 	create := func(km haven.KeyManager) error {
-		return second(km.CreateKey(background, keys.CreateRequest{Purpose: "Letters", Type: keys.Signing, Spec: "ECC_NIST_P384", RotationDays: 90, Tags: map[string]string{"team": "camp"}}))
+		return problem(km.CreateKey(background, keys.CreateRequest{Purpose: "Letters", Type: keys.Signing, Spec: "ECC_NIST_P384", RotationDays: 90, Tags: map[string]string{"team": "camp"}}))
 	}
 	external := func(km haven.KeyManager) error {
-		return second(km.CreateKey(background, keys.CreateRequest{Purpose: "Letters", Type: keys.Data, Origin: keys.External}))
+		return problem(km.CreateKey(background, keys.CreateRequest{Purpose: "Letters", Type: keys.Data, Origin: keys.External}))
 	}
 	update := func(days keys.Days) func(haven.KeyManager) error {
 		return func(km haven.KeyManager) error {
-			return second(km.UpdateKey(background, keys.UpdateRequest{Key: f.data, RotationDays: days}))
+			return problem(km.UpdateKey(background, keys.UpdateRequest{Key: f.data, RotationDays: days}))
 		}
 	}
 	tag := func(km haven.KeyManager) error {
-		return second(km.TagKey(background, keys.TagRequest{Key: f.data, Tags: map[string]string{"site": "camp-3"}}))
+		return problem(km.TagKey(background, keys.TagRequest{Key: f.data, Tags: map[string]string{"site": "camp-3"}}))
 	}
 	untag := func(km haven.KeyManager) error {
-		return second(km.UntagKey(background, keys.UntagRequest{Key: f.data, Names: []string{"site"}}))
+		return problem(km.UntagKey(background, keys.UntagRequest{Key: f.data, Names: []string{"site"}}))
 	}
 	parameters := func(km haven.KeyManager) error {
-		return second(km.GetParametersForImport(background, keys.ImportParametersRequest{Key: f.external, WrappingKeySpec: "RSA_2048"}))
+		return problem(km.GetParametersForImport(background, keys.ImportParametersRequest{Key: f.external, WrappingKeySpec: "RSA_2048"}))
 	}
 	material := func(ends bool) func(haven.KeyManager) error {
 		return func(km haven.KeyManager) error {
@@ -200,7 +200,7 @@ func (f *asked) manageRows() []conditional {
 			if ends {
 				req.ValidTo = gatetest.Start.AddDate(1, 0, 0)
 			}
-			return second(km.ImportKeyMaterial(background, req))
+			return problem(km.ImportKeyMaterial(background, req))
 		}
 	}
 	return []conditional{
@@ -219,7 +219,7 @@ func (f *asked) manageRows() []conditional {
 		{"tag-key", any, "aws:TagKeys", "site", "team", tag},
 		{"untag-key", any, "aws:TagKeys", "site", "team", untag},
 		{"schedule-key-deletion", "NumericGreaterThanEquals", "kms:ScheduleKeyDeletionPendingWindowInDays", "30", "31", func(km haven.KeyManager) error {
-			return second(km.ScheduleKeyDeletion(background, keys.ScheduleDeletionRequest{Key: f.rsa}))
+			return problem(km.ScheduleKeyDeletion(background, keys.ScheduleDeletionRequest{Key: f.rsa}))
 		}},
 		{"get-parameters-for-import", is, "kms:WrappingAlgorithm", "RSAES_OAEP_SHA_256", "RSA_AES_KEY_WRAP_SHA_256", parameters},
 		{"get-parameters-for-import", is, "kms:WrappingKeySpec", "RSA_2048", "RSA_4096", parameters},

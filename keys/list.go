@@ -15,13 +15,15 @@ type KeyPage struct {
 	NextCursor string `json:"next_cursor,omitzero"`
 }
 
-// ListKeys returns a page of keys, newest first, or by alias where AliasPrefix is given.
+// ListKeys returns a page of the keys that the caller may describe, newest first, or by alias where
+// AliasPrefix is given.
 func (m *Manager) ListKeys(ctx context.Context, c *gate.Call, req ListRequest) (*KeyPage, error) {
 	f, err := req.filter()
 	if err != nil {
 		return nil, m.gate.Refuse(ctx, c, err)
 	}
 	var out *KeyPage
+	f.look(c)
 	err = m.gate.Do(ctx, c, gate.Request{}, func(a gate.Approved) (gate.Outcome, error) {
 		var err error
 		if out, err = m.ring.list(ctx, a, f); err != nil {
@@ -74,7 +76,7 @@ type candidate struct {
 }
 
 func (s *snapshot) list(ctx context.Context, a gate.Approved, f *filter) (*KeyPage, error) {
-	found, more, last, err := s.candidates(ctx, f)
+	found, more, last, err := s.candidates(ctx, a, f)
 	if err != nil {
 		return nil, err
 	}
@@ -102,9 +104,9 @@ func (s *snapshot) list(ctx context.Context, a gate.Approved, f *filter) (*KeyPa
 	return out, nil
 }
 
-// candidates returns the keys that fit by themselves, of as many as one call looks at. more tells
-// that others follow behind last.
-func (s *snapshot) candidates(ctx context.Context, f *filter) (found []candidate, more bool, last string, err error) {
+// candidates returns the keys that fit by themselves and that the caller may describe, of as many as
+// one call looks at. more tells that others follow behind last.
+func (s *snapshot) candidates(ctx context.Context, a gate.Approved, f *filter) (found []candidate, more bool, last string, err error) {
 	page, err := s.ring.cfg.View.List(ctx, f.query)
 	if err != nil {
 		return nil, false, "", err
@@ -130,7 +132,12 @@ func (s *snapshot) candidates(ctx context.Context, f *filter) (found []candidate
 		}
 		c := candidate{place: page.Items[i].ID, id: idOf(keys[i].ID), body: key}
 		s.ring.stopKey(c.id, &key.Life)
-		if f.fits(key) && (f.query.Kind == store.KindKey || c.place == key.firstAlias(f.prefix)) {
+		if !f.fits(key) || f.query.Kind == store.KindAlias && c.place != key.firstAlias(f.prefix) {
+			continue
+		}
+		if visible, err := s.ring.visible(ctx, a, c.id, key); err != nil {
+			return nil, false, "", err
+		} else if visible {
 			found = append(found, c)
 		}
 	}
