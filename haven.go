@@ -98,20 +98,22 @@ func (c Config) withDefaults() Config {
 
 // System is a whole Haven, unlocked.
 type System struct {
-	cfg     Config
-	store   store.Store
-	owned   bool // the store is closed with the system
-	storeID gate.ID
-	roots   *roots
-	sealing sync.Mutex // held by what changes slots or the root key
-	view    *gate.View
-	gate    *gate.Gate
-	ring    *keys.Ring
-	manager *keys.Manager
-	audit   *audit.Reader
-	issuers *oidc.Issuers
-	people  *identity.Manager
-	admin   gate.ID
+	cfg       Config
+	store     store.Store
+	owned     bool // the store is closed with the system
+	storeID   gate.ID
+	roots     *roots
+	sealing   sync.Mutex // held by what changes slots or the root key
+	view      *gate.View
+	gate      *gate.Gate
+	ring      *keys.Ring
+	manager   *keys.Manager
+	audit     *audit.Reader
+	issuers   *oidc.Issuers
+	people    *identity.Manager
+	directory *identity.Directory
+	secrets   *accessKeys
+	admin     gate.ID
 	// token is the first administrator's, if this opening made the store.
 	token     secret.Bytes
 	alarms    alarms
@@ -150,6 +152,9 @@ func (s *System) Manager() *keys.Manager { return s.manager }
 // Audit returns the audit trail, for surfaces: it takes calls that the gate began.
 func (s *System) Audit() *audit.Reader { return s.audit }
 
+// Directory looks principals and credentials up, for what checks proofs.
+func (s *System) Directory() *identity.Directory { return s.directory }
+
 // IdentityManager manages principals, for surfaces: it takes calls that the gate began.
 func (s *System) IdentityManager() *identity.Manager { return s.people }
 
@@ -187,17 +192,22 @@ func assemble(ctx context.Context, l *Locked, roots *roots, integrity secret.Byt
 		return nil, err
 	}
 	roots.view = s.view
-	directory := identity.New(s.view, l.cfg.Account)
-	s.ring = l.ring(s.view, roots, storeID, directory.NamesOf)
+	secrets, err := newAccessKeys(integrity, storeID, &l.cfg)
+	if err != nil {
+		return nil, err
+	}
+	s.secrets = secrets
+	s.directory = identity.New(s.view, l.cfg.Account, secrets)
+	s.ring = l.ring(s.view, roots, storeID, s.directory.NamesOf)
 	if s.issuers, err = oidc.New(l.cfg.Issuers, l.cfg.Log); err != nil {
 		return nil, err
 	}
-	directory.Believe(s.issuers)
+	s.directory.Believe(s.issuers)
 	if auth == nil {
-		if s.admin, err = localAdministrator(ctx, directory); err != nil {
+		if s.admin, err = localAdministrator(ctx, s.directory); err != nil {
 			return nil, err
 		}
-		auth = directory
+		auth = s.directory
 	}
 	s.gate = gate.New(gate.Config{
 		View: s.view, Random: l.cfg.Random, Authenticator: auth, Resolver: s.ring,
@@ -207,7 +217,7 @@ func assemble(ctx context.Context, l *Locked, roots *roots, integrity secret.Byt
 		Authorize: access.Decide, Region: l.cfg.Region, Log: l.cfg.Log, Failed: l.cfg.Failed,
 	})
 	s.audit = audit.NewReader(audit.Config{Gate: s.gate, StoreID: storeID, Region: l.cfg.Region, Account: l.cfg.Account})
-	s.people = identity.NewManager(s.gate, directory, l.cfg.Random)
+	s.people = identity.NewManager(s.gate, s.directory, l.cfg.Random)
 	s.manager = keys.NewManager(s.gate, s.ring, l.cfg.Random, *l.cfg.Defaults)
 	return s, nil
 }

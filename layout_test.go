@@ -37,7 +37,7 @@ var mayImport = map[string]string{
 
 	// The domains: never each other.
 	"keys":     "access gate internal/blob internal/crypt internal/fault internal/secret journal lifecycle store",
-	"identity": "access gate identity/oidc internal/secret store",
+	"identity": "access gate identity identity/oidc internal/secret store",
 	"audit":    "gate internal/blob journal store",
 
 	// Tokens that others issue: it knows nobody, and nothing of ours.

@@ -219,6 +219,7 @@ func (s *System) discard() {
 	s.gate.Close()
 	s.issuers.Close()
 	s.roots.destroy()
+	s.secrets.key.Destroy()
 }
 
 // openRoot tries each slot whose seal was given.

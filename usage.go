@@ -16,11 +16,16 @@ const (
 )
 
 // keepCounts makes durable what the journal told of how often keys were used, so that a start reads
-// little of it again. Nothing is lost without: the journal tells it again.
+// little of it again, and on which days credentials were used. Of keys nothing is lost without: the
+// journal tells it again.
 func (s *System) keepCounts(ctx context.Context) error {
-	return s.ring.Counts().Checkpoint(ctx, func(ctx context.Context, parameters string, f gate.Function) error {
+	commit := func(ctx context.Context, parameters string, f gate.Function) error {
 		return s.own(ctx, gate.Usage, parameters, f)
-	})
+	}
+	if err := s.ring.Counts().Checkpoint(ctx, commit); err != nil {
+		return err
+	}
+	return s.directory.KeepUses(ctx, commit)
 }
 
 // countUses counts, in the background, until the context ends.

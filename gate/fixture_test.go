@@ -25,6 +25,7 @@ type fixture struct {
 	clerk      gate.ID
 	hook       *hooked
 	other      *gatetest.World
+	credential string // of the nurse whom staffed makes
 }
 
 // hooked is a store that does something when its head is read, as the sequencer does after it

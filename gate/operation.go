@@ -100,7 +100,27 @@ var (
 
 	ListRecords = &Operation{Number: 50, Name: "list-records", Event: "LookupEvents", Permission: "cloudtrail:LookupEvents", Reads: true, BodyLimit: smallBody, Summary: "list what was done, newest first, as CloudTrail events"}
 
-	CreatePrincipal = &Operation{Number: 80, Name: "create-principal", Event: "CreateUser", Permission: "iam:CreateUser", Mutates: true, BodyLimit: useBody, Summary: "create a user, a service or a role"}
+	CreatePrincipal   = &Operation{Number: 80, Name: "create-principal", Event: "CreateUser", Permission: "iam:CreateUser", Mutates: true, BodyLimit: useBody, Summary: "create a user, a service or a role"}
+	DescribePrincipal = &Operation{Number: 81, Name: "describe-principal", Event: "GetUser", Permission: "iam:GetUser", Reads: true, BodyLimit: smallBody, Summary: "show a principal"}
+	ListPrincipals    = &Operation{Number: 82, Name: "list-principals", Event: "ListUsers", Permission: "iam:ListUsers", Reads: true, BodyLimit: smallBody, Summary: "list principals by name"}
+	UpdatePrincipal   = &Operation{Number: 83, Name: "update-principal", Event: "UpdateUser", Permission: "iam:UpdateUser", Mutates: true, Restricts: true, BodyLimit: useBody, Summary: "change a principal's tags, disable it, or enable it again"}
+	DeletePrincipal   = &Operation{Number: 84, Name: "delete-principal", Event: "DeleteUser", Permission: "iam:DeleteUser", Mutates: true, Restricts: true, BodyLimit: smallBody, Summary: "delete a principal with its credentials, memberships and inline policies"}
+	CreateGroup       = &Operation{Number: 85, Name: "create-group", Event: "CreateGroup", Permission: "iam:CreateGroup", Mutates: true, BodyLimit: smallBody, Summary: "create a group, whose members will have its policies"}
+	DescribeGroup     = &Operation{Number: 86, Name: "describe-group", Event: "GetGroup", Permission: "iam:GetGroup", Reads: true, BodyLimit: smallBody, Summary: "show a group and its members"}
+	ListGroups        = &Operation{Number: 87, Name: "list-groups", Event: "ListGroups", Permission: "iam:ListGroups", Reads: true, BodyLimit: smallBody, Summary: "list groups by name"}
+	DeleteGroup       = &Operation{Number: 88, Name: "delete-group", Event: "DeleteGroup", Permission: "iam:DeleteGroup", Mutates: true, Restricts: true, BodyLimit: smallBody, Summary: "delete a group without members"}
+	// To add restricts as well, since a group may have a policy that denies.
+	AddToGroup       = &Operation{Number: 89, Name: "add-to-group", Event: "AddUserToGroup", Permission: "iam:AddUserToGroup", Mutates: true, Restricts: true, BodyLimit: smallBody, Summary: "give a principal the policies of a group"}
+	RemoveFromGroup  = &Operation{Number: 90, Name: "remove-from-group", Event: "RemoveUserFromGroup", Permission: "iam:RemoveUserFromGroup", Mutates: true, Restricts: true, BodyLimit: smallBody, Summary: "take the policies of a group from a principal"}
+	CreateCredential = &Operation{Number: 91, Name: "create-credential", Event: "CreateAccessKey", Permission: "iam:CreateAccessKey", Mutates: true, BodyLimit: useBody, Summary: "give a principal a token, an access key or a client certificate"}
+	ListCredentials  = &Operation{Number: 92, Name: "list-credentials", Event: "ListAccessKeys", Permission: "iam:ListAccessKeys", Reads: true, BodyLimit: smallBody, Summary: "list a principal's credentials, without their secrets"}
+	UpdateCredential = &Operation{Number: 93, Name: "update-credential", Event: "UpdateAccessKey", Permission: "iam:UpdateAccessKey", Mutates: true, Restricts: true, BodyLimit: smallBody, Summary: "make a credential inactive, or active again"}
+	// To rotate gives a new secret, which is what the permission to create one is about.
+	RotateCredential = &Operation{Number: 94, Name: "rotate-credential", Event: "RotateCredential", Permission: "iam:CreateAccessKey", Mutates: true, Restricts: true, BodyLimit: useBody, Summary: "replace a credential by another of its type"}
+	DeleteCredential = &Operation{Number: 95, Name: "delete-credential", Event: "DeleteAccessKey", Permission: "iam:DeleteAccessKey", Mutates: true, Restricts: true, BodyLimit: smallBody, Summary: "end a credential at once"}
+
+	// GetCallerIdentity needs no permission, as in STS: whoever proved who they are may be told.
+	GetCallerIdentity = &Operation{Number: 113, Name: "get-caller-identity", Event: "GetCallerIdentity", Permission: "", Reads: true, BodyLimit: smallBody, Summary: "tell the caller who it is"}
 
 	CreatePolicy   = &Operation{Number: 96, Name: "create-policy", Event: "CreatePolicy", Permission: "iam:CreatePolicy", Mutates: true, BodyLimit: policyBody, Summary: "write a policy, to attach it, or for one principal or group alone"}
 	DescribePolicy = &Operation{Number: 97, Name: "describe-policy", Event: "GetPolicy", Permission: "iam:GetPolicy", Reads: true, BodyLimit: smallBody, Summary: "show a policy as it was written, and who has it"}
@@ -138,8 +158,10 @@ func Operations() []*Operation {
 		DeriveSharedSecret, Encapsulate, Decapsulate, HPKESeal, HPKEOpen, ReEncrypt, GenerateDataKeyPair,
 		GetParametersForImport, ImportKeyMaterial, DeleteImportedKeyMaterial,
 		ListRecords,
-		CreatePrincipal,
 		CreatePolicy, DescribePolicy, ListPolicies, UpdatePolicy, DeletePolicy, AttachPolicy, DetachPolicy, AssumeRole,
+		CreatePrincipal, DescribePrincipal, ListPrincipals, UpdatePrincipal, DeletePrincipal,
+		CreateGroup, DescribeGroup, ListGroups, DeleteGroup, AddToGroup, RemoveFromGroup,
+		CreateCredential, ListCredentials, UpdateCredential, RotateCredential, DeleteCredential, GetCallerIdentity,
 		Initialize, Start, RotateSeal, MigrateSeal, AcceptClock, RotateBeforeUse, Shutdown, Pin, Unanswered, Rewrap, Usage, Unrecognized, Resume,
 	}
 }

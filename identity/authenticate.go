@@ -110,15 +110,20 @@ func (d *Directory) byCertificate(ctx context.Context, r *gate.Reading, c *gate.
 	return found.Principal, nil
 }
 
-// byCredential returns the credential that is known by a hash, if it is of one of the types that the
-// proof may be: the hash of an access key id, which is no secret, must not do for a token's.
+// byCredential returns the credential that is known by a hash, if it is in force and of one of the
+// types that the proof may be: the hash of an access key id, which is no secret, must not do for a token's.
+// It notes the day.
 func (d *Directory) byCredential(ctx context.Context, r *gate.Reading, hash [32]byte, kind, other string) (*credentialBody, error) {
 	c, err := d.credentials.Get(ctx, r, hash, d.loadCredential)
 	if err != nil {
 		return nil, err
 	}
-	if c.Type != kind && c.Type != other || !c.Expires.IsZero() && !d.view.Now().Before(c.Expires) {
+	now := d.view.Now()
+	if c.Type != kind && c.Type != other || !c.active(now) {
 		return nil, nobody()
+	}
+	if c.Type != session {
+		d.uses.note(hash, c, now)
 	}
 	return c, nil
 }

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -77,6 +78,14 @@ type credentialBody struct {
 	Expires   time.Time `json:"expires,omitzero"`
 	// Session is what a session of a role has beside that: its principal is the role.
 	Session *sessionBody `json:"session,omitempty"`
+	// Begins is a client certificate's own first moment.
+	Begins   time.Time `json:"begins,omitzero"`
+	Inactive bool      `json:"inactive,omitzero"`
+	// KeyID is an access key's id, Secret its secret as Secrets sealed it.
+	KeyID  string `json:"key_id,omitzero"`
+	Secret []byte `json:"secret,omitempty"`
+	// used is the newest day, since 1970, that was noted of it while it is held decoded.
+	used atomic.Int64
 }
 
 // Types of credentials.
@@ -85,6 +94,8 @@ const (
 	bearer = "bearer"
 	// session credentials are known likewise: they are what assuming a role gives.
 	session = "session"
+	// accessKey credentials are known by the SHA-256 of the access key id.
+	accessKey = "access-key"
 	// clientCertificate credentials are known by the SHA-256 of the certificate's DER.
 	clientCertificate = "client-certificate"
 )

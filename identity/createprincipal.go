@@ -2,7 +2,6 @@ package identity
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/go-json-experiment/json"
 
@@ -38,7 +37,9 @@ func (m *Manager) CreatePrincipal(ctx context.Context, c *gate.Call, req CreateP
 		return nil, m.gate.Refuse(ctx, c, err)
 	}
 	var out Principal
-	err = m.gate.Do(ctx, c, gate.Request{Resources: []string{who.arn(m.directory)}, Replay: replay(&out), Parameters: "kind=" + string(req.Kind)},
+	about := m.about(who, "Create")
+	about.Replay = replay(&out)
+	err = m.gate.Do(ctx, c, about,
 		func(a gate.Approved) (gate.Outcome, error) {
 			if err := m.directory.free(ctx, a, who); err != nil {
 				return gate.Outcome{}, err
@@ -61,7 +62,13 @@ func (m *Manager) CreatePrincipal(ctx context.Context, c *gate.Call, req CreateP
 				return gate.Outcome{}, err
 			}
 			out = m.directory.document(id, body, nil)
-			o := gate.Outcome{Changes: []gate.Change{principal, name}, Parameters: fmt.Sprintf("principal=%s;tags=%d", id, len(req.Tags))}
+			var told gate.Parameters
+			told.Add("kind=%s;principal=%s", req.Kind, id)
+			if req.Kind == Role {
+				told.Add("trust=%t;max_session_seconds=%d", trust != nil, req.MaxSessionSeconds)
+			}
+			told.Tags(nil, req.Tags)
+			o := gate.Outcome{Changes: []gate.Change{principal, name}, Parameters: told.String()}
 			if trust != nil {
 				o.Changes = append(o.Changes, *trust)
 			}

@@ -22,12 +22,15 @@ type Directory struct {
 	names       *gate.Cache[string, gate.ID] // of users and services
 	issuers     *oidc.Issuers                // nil: none is believed
 	sessions    *gate.Cache[[32]byte, *gate.Principal]
+	secrets     Secrets
+	uses        uses
 }
 
-// New makes a directory over a view. Account is the 12-digit account in ARNs.
-func New(view *gate.View, account string) *Directory {
+// New makes a directory over a view. Account is the 12-digit account in ARNs. Secrets may be nil where
+// nobody is to make or use an access key.
+func New(view *gate.View, account string, secrets Secrets) *Directory {
 	return &Directory{
-		view: view, account: account,
+		view: view, account: account, secrets: secrets, uses: uses{days: map[[32]byte]int64{}},
 		principals:  gate.NewCache[gate.ID, *gate.Principal](view, cacheSize, store.KindPrincipal, appendID, nil),
 		credentials: gate.NewCache[[32]byte, *credentialBody](view, cacheSize, store.KindCredential, appendHash, nil),
 		names:       gate.NewCache[string, gate.ID](view, cacheSize, store.KindName, appendUserName, nil),

@@ -83,6 +83,7 @@ type edit struct {
 	name *store.Item
 	item *store.Item
 	body principalBody
+	told gate.Parameters
 	out  gate.Outcome
 }
 
@@ -105,7 +106,7 @@ func (m *Manager) load(ctx context.Context, c *gate.Call, a gate.Approved, who r
 		return nil, err
 	}
 	e.body = *body
-	e.out.Parameters = "principal=" + e.id.String()
+	e.told.Add("principal=%s", e.id)
 	return e, nil
 }
 

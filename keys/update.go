@@ -89,7 +89,7 @@ func (e *edit) update(req *UpdateRequest) error {
 	}
 	t := updated(&before, &e.body)
 	if req.Master != "" {
-		t.add("versions=%d", moved)
+		t.Add("versions=%d", moved)
 	}
 	e.out.Parameters = t.String()
 	return err

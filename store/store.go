@@ -34,11 +34,11 @@ const (
 	KindSeal        Kind = 8  // an attached seal: id is its slot's name
 	KindRoot        Kind = 9  // what the root key wraps for the store itself: id is its name
 	KindSetting     Kind = 10 // a setting of the whole system: id is its name
-	KindUsage       Kind = 11 // counts of uses: id is the key's 16 bytes and a number, big-endian uint32, or a name
+	KindUsage       Kind = 11 // counts of uses: id is the key's 16 bytes and a number, big-endian uint32, or a name, or "credential/" and a credential's id
 	KindGroup       Kind = 12 // a group of principals: id is its 16 bytes
 	KindPolicy      Kind = 13 // a policy: id is its 16 bytes; a key's own has the key's
 	KindGrant       Kind = 14 // a grant on a key: id is its 16 bytes
-	KindName        Kind = 15 // a name that one principal, group or policy has: id is "user/NAME", "role/NAME", "group/NAME" or "policy/NAME"
+	KindName        Kind = 15 // a name that one principal, group or policy has: id is "user/NAME", "role/NAME", "group/NAME" or "policy/NAME"; or that one is in a group: "member/", 16 bytes of each id
 	KindApproval    Kind = 16 // a request for approvals: id is its 16 bytes
 )
 

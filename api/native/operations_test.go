@@ -164,6 +164,39 @@ var conversation = []exchange{
 	{ask: `{"principal":"role/night-watch","as":"trust"}`, operation: "describe-policy"},
 	{ask: `{"role":"night-watch","session_name":"amina","duration_seconds":900}`, operation: "assume-role"},
 	{ask: `{"role":"nobody","session_name":"amina"}`, operation: "assume-role", code: gate.AccessDenied},
+	{ask: `{"kind":"role","name":"auditor"}`, operation: "create-principal"},
+	{ask: `{"name":"nurses"}`, operation: "create-group"},
+	{ask: `{"principal":"amina","group":"nurses"}`, operation: "add-to-group"},
+	{ask: `{"principal":"role/auditor","group":"nurses"}`, operation: "add-to-group", code: gate.InvalidRequest},
+	{ask: `{"group":"nurses"}`, operation: "describe-group"},
+	{ask: `?group=group/nurses&limit=1`, operation: "describe-group", method: http.MethodGet},
+	{ask: `{}`, operation: "list-groups"},
+	{ask: `?prefix=nu`, operation: "list-groups", method: http.MethodGet},
+	{ask: `{"group":"nurses"}`, operation: "delete-group", code: gate.Conflict},
+	{ask: `{"principal":"user/amina"}`, operation: "describe-principal"},
+	{ask: `?principal=arn:aws:iam::000000000000:role/auditor`, operation: "describe-principal", method: http.MethodGet},
+	{ask: `{"principal":"nobody"}`, operation: "describe-principal", code: gate.NotFound},
+	{ask: `{"kind":"user"}`, operation: "list-principals"},
+	{ask: `?limit=1`, operation: "list-principals", method: http.MethodGet},
+	{ask: `{"principal":"amina","tags":{"site":"camp-3"},"remove_tags":["team"],"disabled":true}`, operation: "update-principal"},
+	{ask: `{"principal":"amina","disabled":false}`, operation: "update-principal"},
+	{ask: `{"principal":"administrator","disabled":true}`, operation: "update-principal", code: gate.Conflict},
+	{ask: `{"principal":"amina","type":"bearer","expires_at":"2027-01-01T00:00:00Z"}`, operation: "create-credential", keep: "id as CREDENTIAL"},
+	{ask: `{"principal":"amina","type":"access-key"}`, operation: "create-credential", keep: "id as ACCESSKEY"},
+	{ask: `{"principal":"role/auditor","type":"bearer"}`, operation: "create-credential", code: gate.InvalidRequest},
+	{ask: `{"principal":"amina","credential":"$CREDENTIAL","overlap_seconds":3600}`, operation: "rotate-credential"},
+	{ask: `{"principal":"amina","credential":"$ACCESSKEY","active":false}`, operation: "update-credential"},
+	{ask: `{"principal":"amina","credential":"$ACCESSKEY"}`, operation: "rotate-credential", code: gate.Conflict},
+	{ask: `{"credential":"$ACCESSKEY"}`, operation: "delete-credential", code: gate.NotFound},
+	{ask: `{"principal":"amina","credential":"$CREDENTIAL"}`, operation: "delete-credential"},
+	{ask: `{"principal":"amina"}`, operation: "list-credentials"},
+	{ask: ``, operation: "list-credentials", method: http.MethodGet},
+	{ask: `{"principal":"amina","group":"nurses"}`, operation: "remove-from-group"},
+	{ask: `{"group":"nurses"}`, operation: "delete-group"},
+	{ask: `{"principal":"amina"}`, operation: "delete-principal"},
+	{ask: `{"principal":"amina"}`, operation: "delete-principal", code: gate.NotFound},
+	{ask: `{}`, operation: "get-caller-identity"},
+	{ask: ``, operation: "get-caller-identity", method: http.MethodGet},
 	{ask: `?key=alias/nobody`, operation: "describe-key", method: http.MethodGet, code: gate.NotFound},
 	{ask: `{}`, operation: "accept-clock"},
 }
@@ -280,11 +313,14 @@ func between(s, before string) string {
 type placeholders map[string]string
 
 var (
-	uuid   = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
-	random = regexp.MustCompile(`"(ciphertext|plaintext|signature|mac|shared_secret|public_key|private_key_plaintext|private_key_ciphertext)":"([^"]*)"`)
-	text   = regexp.MustCompile(`"(token|pem|x|y|thumbprint|fingerprint|key_check_value)":"([^"]*)"`)
-	token  = regexp.MustCompile(`"import_token":"[^$"]+"`) // its length varies
-	cursor = regexp.MustCompile(`"next_cursor":"[^"]+"`)
+	uuid         = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
+	random       = regexp.MustCompile(`"(ciphertext|plaintext|signature|mac|shared_secret|public_key|private_key_plaintext|private_key_ciphertext)":"([^"]*)"`)
+	text         = regexp.MustCompile(`"(token|pem|x|y|thumbprint|fingerprint|key_check_value)":"([^"]*)"`)
+	token        = regexp.MustCompile(`"import_token":"[^$"]+"`) // its length varies
+	digest       = regexp.MustCompile(`"[0-9a-f]{64}"`)
+	accessKeyID  = regexp.MustCompile(`"AKIA[A-Z2-7]{16}"`)
+	accessSecret = regexp.MustCompile(`"secret_access_key":"[A-Za-z0-9+/]{40}"`)
+	cursor       = regexp.MustCompile(`"next_cursor":"[^"]+"`)
 )
 
 func (p placeholders) replace(s string) string {
@@ -306,6 +342,9 @@ func (p placeholders) replace(s string) string {
 		parts := text.FindStringSubmatch(m)
 		return fmt.Sprintf(`"%s":"<%d characters>"`, parts[1], len(parts[2]))
 	})
+	s = digest.ReplaceAllString(s, `"<sha-256>"`)
+	s = accessKeyID.ReplaceAllString(s, `"<access key id>"`)
+	s = accessSecret.ReplaceAllString(s, `"secret_access_key":"<secret>"`)
 	s = token.ReplaceAllString(s, `"import_token":"<token>"`)
 	return cursor.ReplaceAllString(s, `"next_cursor":"<cursor>"`)
 }

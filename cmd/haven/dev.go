@@ -7,17 +7,22 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/go-json-experiment/json"
 	"github.com/spf13/cobra"
 
 	"github.com/haven-health/haven"
+	"github.com/haven-health/haven/identity"
 	"github.com/haven-health/haven/internal/disk"
 	"github.com/haven-health/haven/internal/secret"
 	"github.com/haven-health/haven/server"
 )
 
-// devTokenFile holds the administrator's token of a development store, in the clear: so that a
-// second start can show it again.
-const devTokenFile = "dev-token"
+// devTokenFile holds the administrator's token of a development store, devAccessKeyFile an access key
+// of its, in the clear: so that a second start can show them again.
+const (
+	devTokenFile     = "dev-token"
+	devAccessKeyFile = "dev-access-key"
+)
 
 const maxTokenFile = 1 << 10
 
@@ -28,11 +33,13 @@ func (a *app) dev() *cobra.Command {
 		Long: `A server to try things on and develop against, in ./haven-dev, which the first start makes.
 
 Not for production: the administrator's token lies in the clear in dev-token and in the ready
-file, and the key that opens the store lies beside it. For production see haven init and serve.
+file, an access key for requests signed as for AWS in dev-access-key and in the ready file, and the
+key that opens the store lies beside them. For production see haven init and serve.
 
 Other commands find it by HAVEN_DATA or --data: the folder or, with --ready-file, that file.
 
-Fields of --output json, one line once it answers: endpoint, ca_file, data, ready_file, token.`,
+Fields of --output json, one line once it answers: endpoint, ca_file, data, ready_file, token,
+access_key_id, secret_access_key.`,
 		Example: `  haven dev
   haven dev --data /tmp/try --listen 127.0.0.1:0 --ready-file /tmp/ready.json`,
 		Args: exactly(),
@@ -67,7 +74,11 @@ func (a *app) develop(ctx context.Context, cfg config) error {
 		if err != nil {
 			return server.Announcement{}, err
 		}
-		return server.Announcement{File: cfg.readyFile(), Token: token}, a.developing(s, cfg, token)
+		key, err := devAccessKey(ctx, s, cfg.Data)
+		if err != nil {
+			return server.Announcement{}, err
+		}
+		return server.Announcement{File: cfg.readyFile(), Token: token, AccessKeyID: key.ID, SecretAccessKey: key.Secret}, a.developing(s, cfg, token, key)
 	})
 }
 
@@ -84,7 +95,7 @@ func devToken(s *haven.Server, folder string) (string, error) {
 	}
 	if token, made := system.FirstToken(); made {
 		defer token.Destroy()
-		return string(secret.Expose(token)), writeDevToken(fs, secret.Expose(token))
+		return string(secret.Expose(token)), writeDevFile(fs, devTokenFile, secret.Expose(token))
 	}
 	b, err := fs.ReadFile(devTokenFile, maxTokenFile)
 	if errors.Is(err, os.ErrNotExist) {
@@ -96,9 +107,43 @@ func devToken(s *haven.Server, folder string) (string, error) {
 	return string(b), err
 }
 
-// writeDevToken makes the token as durable as the store that knows it.
-func writeDevToken(fs disk.FS, token []byte) error {
-	const making = devTokenFile + ".new" // never half a token under the name itself
+// accessKey is an access key as a development store keeps it.
+type accessKey struct {
+	ID     string `json:"access_key_id"`
+	Secret string `json:"secret_access_key"`
+}
+
+// devAccessKey returns the administrator's access key that was written down, or makes one.
+func devAccessKey(ctx context.Context, s *haven.Server, folder string) (key accessKey, err error) {
+	fs, err := disk.Dir(folder)
+	if err != nil {
+		return key, err
+	}
+	b, err := fs.ReadFile(devAccessKeyFile, maxTokenFile)
+	if err == nil {
+		if err := json.Unmarshal(b, &key); err != nil {
+			return key, fmt.Errorf("%s in %s cannot be read: delete it, and the next start makes another", devAccessKeyFile, folder)
+		}
+		return key, nil
+	}
+	if !errors.Is(err, os.ErrNotExist) {
+		return key, err
+	}
+	system, _ := s.System()
+	made, err := system.Identity().CreateCredential(ctx, identity.CreateCredentialRequest{Type: "access-key"})
+	if err != nil {
+		return key, fmt.Errorf("making an access key: %w", err)
+	}
+	key = accessKey{made.ID, made.SecretAccessKey}
+	if b, err = json.Marshal(key); err != nil {
+		return key, err
+	}
+	return key, writeDevFile(fs, devAccessKeyFile, b)
+}
+
+// writeDevFile makes a secret as durable as the store that knows it.
+func writeDevFile(fs disk.FS, name string, token []byte) error {
+	making := name + ".new" // never half a secret under the name itself
 	file, err := fs.Create(making)
 	if err != nil {
 		return err
@@ -107,7 +152,7 @@ func writeDevToken(fs disk.FS, token []byte) error {
 	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
 		return err
 	}
-	return errors.Join(fs.Rename(making, devTokenFile), fs.SyncDir("."))
+	return errors.Join(fs.Rename(making, name), fs.SyncDir("."))
 }
 
 // devAnswer is what dev prints.
@@ -117,14 +162,18 @@ type devAnswer struct {
 	Data      string `json:"data"`
 	ReadyFile string `json:"ready_file"`
 	Token     string `json:"token"`
+
+	AccessKeyID     string `json:"access_key_id"`
+	SecretAccessKey string `json:"secret_access_key"`
 }
 
-func (a *app) developing(s *haven.Server, cfg config, token string) error {
-	out := devAnswer{s.Endpoint(), s.CAFile(), cfg.Data, cfg.readyFile(), token}
+func (a *app) developing(s *haven.Server, cfg config, token string, key accessKey) error {
+	out := devAnswer{s.Endpoint(), s.CAFile(), cfg.Data, cfg.readyFile(), token, key.ID, key.Secret}
 	var t table
 	t.add("endpoint", out.Endpoint)
 	t.add("trust", out.CAFile)
 	t.add("token", out.Token)
+	t.add("access key", out.AccessKeyID+" "+out.SecretAccessKey)
 	t.add("store", out.Data)
 	t.add("ready file", out.ReadyFile)
 	if err := a.answer(out, &t); err != nil || a.output == "json" {

@@ -16,11 +16,12 @@ const principalReference = `PRINCIPAL is an ARN, user/NAME, role/NAME, or the ba
 func (a *app) principal() *cobra.Command {
 	c := &cobra.Command{
 		Use: "principal", Short: "People, programs and roles: who may call", GroupID: groupAccess,
-		Long:    "People, programs and roles: who may call.\n\n" + principalReference,
-		Example: `  haven principal create --kind service clinic-api --tag site=camp-3`,
-		Args:    noneBut("a command"), RunE: help,
+		Long: "People, programs and roles: who may call.\n\n" + principalReference,
+		Example: `  haven principal create --kind service clinic-api --tag site=camp-3
+  haven principal list`,
+		Args: noneBut("a command"), RunE: help,
 	}
-	c.AddCommand(a.principalCreate())
+	c.AddCommand(a.principalCreate(), a.principalShow(), a.principalList(), a.principalUpdate(), a.principalDelete())
 	return c
 }
 
@@ -30,12 +31,7 @@ func principalRows(p *client.Principal) *table {
 	t.add("arn", p.ARN)
 	t.add("name", p.Name)
 	t.add("kind", string(p.Kind))
-	switch {
-	case p.Disabled:
-		t.add("state", "disabled")
-	case p.Administrator:
-		t.add("state", "administrator")
-	}
+	t.add("state", principalState(p))
 	t.add("created", when(p.CreatedAt))
 	for _, name := range p.Groups {
 		t.add("group", name)
@@ -44,4 +40,14 @@ func principalRows(p *client.Principal) *table {
 		t.add("tag", name+"="+p.Tags[name])
 	}
 	return &t
+}
+
+func principalState(p *client.Principal) string {
+	switch {
+	case p.Disabled:
+		return "disabled"
+	case p.Administrator:
+		return "administrator"
+	}
+	return "enabled"
 }

@@ -103,7 +103,7 @@ func (w *world) own(f field, refs []string) []any {
 	case "alias_prefix string":
 		return append(aliases, "a", "x")
 	case "type string":
-		return texts([]keys.Type{"data", "master", "signing", "transport"}, "odd", "", "DATA")
+		return texts([]keys.Type{"data", "master", "signing", "transport"}, "bearer", "access-key", "client-certificate", "odd", "", "DATA")
 	case "spec string", "key_pair_spec string":
 		return append(specs, "odd", "")
 	case "key_usage string":
@@ -124,7 +124,7 @@ func (w *world) own(f field, refs []string) []any {
 		return texts([]string{}, "allowed", "denied", "failed", "odd", "")
 	case "principal string":
 		return texts([]string{}, absentKey, "administrator", "arn:aws:iam::000000000000:user/administrator", "")
-	case "valid_to string", "due_before string", "since string", "until string":
+	case "valid_to string", "expires_at string", "due_before string", "since string", "until string":
 		return texts([]string{}, "2090-01-01T00:00:00Z", "2090-01-01T00:00:00+02:00", "9999-12-31T23:59:59Z", "2001-01-01T00:00:00Z", "soon", "")
 	case "rotation_days integer", "grace_days integer", "lifetime_days integer":
 		return periods
@@ -162,11 +162,19 @@ func (w *world) own(f field, refs []string) []any {
 		return texts([]string{}, trust, readDocument, "{}", "")
 	case "document string":
 		return texts([]string{}, readDocument, strings.Replace(readDocument, "Allow", "Deny", 1), "{}", "", "\x00", strings.Repeat(" ", 33_000), strings.Repeat("[", 9000))
-	case "group string":
-		return texts([]string{}, "nobody", "group/nobody", "arn:aws:iam::000000000000:group/nobody", "a/b", "")
 	case "as string":
 		return texts([]string{}, "boundary", "trust", "odd", "")
-	case "names array":
+	case "prefix string":
+		return texts([]string{}, "fresh", "", "a/b", "żółć", strings.Repeat("x", 129))
+	case "group string":
+		return texts([]string{}, "fresh-1", "group/fresh-1", "nobodies", "", "arn:aws:iam::000000000000:group/fresh-1", "arn:aws:iam::111122223333:group/x", "a/b")
+	case "credential string":
+		return texts([]string{}, strings.Repeat("0", 64), strings.Repeat("A", 64), "AKIAQWERTYUIOPASDFGH", "AKIA", "", strings.Repeat("x", 300))
+	case "certificate string":
+		return texts([]string{}, "", "x", "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n", strings.Repeat("x", 20_000))
+	case "overlap_seconds integer":
+		return numbers(0, 60, 2592000, 2592001)
+	case "names array", "remove_tags array":
 		return []any{[]any{"team"}, []any{}, []any{""}, []any{"team", "team"}, junk{[]any{17}}, junk{[]any{raw("null")}}, make([]string, 51)}
 	case "purpose string", "description string", "owner string", "reason string":
 		return append(text(256), strings.Repeat("x", 9000))
@@ -186,7 +194,7 @@ func (w *world) own(f field, refs []string) []any {
 		return append(append([]any{}, w.made["mac"]...), bytesOf(0, 1, 32, 64, 8192)...)
 	case "public_key string":
 		return append(append([]any{}, w.made["public_key"]...), bytesOf(0, 65, 91, 8192)...)
-	case "plaintext boolean", "new_primary boolean", "back boolean", "changes boolean":
+	case "plaintext boolean", "active boolean", "disabled boolean", "new_primary boolean", "back boolean", "changes boolean":
 		return []any{true, false}
 	case "items array":
 		return w.items()

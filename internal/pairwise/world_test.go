@@ -165,7 +165,8 @@ func (w *world) base(operation, key string) object {
 		"create-policy":             {"name": "asked", "document": readDocument},
 		"describe-policy":           {"policy": "HavenAuditor"},
 		"list-policies":             {},
-		"create-principal":          {"kind": "user", "name": "amina"},
+		"create-group":              {"name": w.fresh()},
+		"create-principal":          {"kind": "user", "name": w.fresh()},
 		"decapsulate":               {"key": w.kinds[kem], "ciphertext": m["encapsulated"]},
 		"decrypt":                   {"ciphertext": m["ciphertext"]},
 		"derive-shared-secret":      {"key": w.kinds[agreement], "public_key": m["public"]},
@@ -174,6 +175,7 @@ func (w *world) base(operation, key string) object {
 		"enable-key":                {"key": key},
 		"encapsulate":               {"key": w.kinds[kem]},
 		"encrypt":                   {"key": w.kinds[data], "plaintext": hello},
+		"get-caller-identity":       {},
 		"get-parameters-for-import": {"key": w.external, "wrapping_key_spec": "RSA_2048"},
 		"generate-data-key":         {"key": w.kinds[data]},
 		"generate-data-key-pair":    {"key": w.kinds[data], "key_pair_spec": "ECC_NIST_P256"},
@@ -184,6 +186,9 @@ func (w *world) base(operation, key string) object {
 		"hpke-open":                 {"ciphertext": m["sealed"]},
 		"hpke-seal":                 {"key": w.kinds[hpke], "plaintext": hello},
 		"list-aliases":              {},
+		"list-credentials":          {},
+		"list-groups":               {},
+		"list-principals":           {},
 		"list-key-versions":         {"key": w.kinds[data]},
 		"list-keys":                 {},
 		"list-records":              {},
@@ -203,6 +208,9 @@ func (w *world) base(operation, key string) object {
 // prepared is the base of an operation that needs something to be there first.
 func (w *world) prepared(operation, key string) object {
 	w.t.Helper()
+	if request := w.preparedPeople(operation); request != nil {
+		return request
+	}
 	switch operation {
 	case "cancel-key-deletion":
 		id := w.create(keys.Kind{Type: "data"})
@@ -285,4 +293,39 @@ func (w *world) wrapped() object {
 	material, err := public.WrapMaterial(rand.Reader, crypt.OAEPWithSHA256, secret.New(make([]byte, 32)))
 	w.must(err)
 	return object{"key": id, "import_token": parameters["import_token"], "encrypted_material": base64.StdEncoding.EncodeToString(material)}
+}
+
+// preparedPeople is the base of an operation on a principal, a group or a credential that there is.
+func (w *world) preparedPeople(operation string) object {
+	w.t.Helper()
+	person := func() string {
+		name := w.fresh()
+		w.done("create-principal", object{"kind": "user", "name": name})
+		return name
+	}
+	group := func() string {
+		name := w.fresh()
+		w.done("create-group", object{"name": name})
+		return name
+	}
+	switch operation {
+	case "describe-principal", "delete-principal":
+		return object{"principal": person()}
+	case "update-principal":
+		return object{"principal": person(), "disabled": true}
+	case "describe-group", "delete-group":
+		return object{"group": group()}
+	case "add-to-group", "remove-from-group":
+		return object{"principal": person(), "group": group()}
+	case "create-credential":
+		return object{"principal": person(), "type": "bearer"}
+	case "update-credential", "rotate-credential", "delete-credential":
+		who := person()
+		request := object{"principal": who, "credential": w.done("create-credential", object{"principal": who, "type": "bearer"})["id"]}
+		if operation == "update-credential" {
+			request["active"] = false
+		}
+		return request
+	}
+	return nil
 }
