@@ -46,3 +46,13 @@ func (i Identity) DetachPolicy(ctx context.Context, req identity.AttachPolicyReq
 func (i Identity) AssumeRole(ctx context.Context, req identity.AssumeRoleRequest) (*identity.Session, error) {
 	return identify(ctx, i, gate.AssumeRole, req, (*identity.Manager).AssumeRole)
 }
+
+// LintAccess looks at a policy document before it is saved.
+func (i Identity) LintAccess(ctx context.Context, req identity.LintAccessRequest) (*identity.LintAccessAnswer, error) {
+	return identify(ctx, i, gate.LintAccess, req, (*identity.Manager).LintAccess)
+}
+
+// ExplainAccess tells why a request was refused, or how one would be decided.
+func (i Identity) ExplainAccess(ctx context.Context, req identity.ExplainAccessRequest) (*identity.ExplainAccessAnswer, error) {
+	return identify(ctx, i, gate.ExplainAccess, req, (*identity.Manager).ExplainAccess)
+}

@@ -46,7 +46,7 @@ var vocabulary = slices.Concat(
 	rows("kms:", Permissions, false, "CreateGrant RetireGrant RevokeGrant PutKeyPolicy"),
 
 	rows("haven:", Use, false, "HPKESeal HPKEOpen Recover"),
-	rows("haven:", Read, false, "DescribeCampaign ExplainAccess ListAccess ListAlerts ListApprovals GetProof VerifyLog VerifyBackup ListDue"),
+	rows("haven:", Read, false, "DescribeCampaign ExplainAccess LintAccess ListAccess ListAlerts ListApprovals GetProof VerifyLog VerifyBackup ListDue"),
 	rows("haven:", Write, false, "UpdateKey WrapKey DeprecateVersion MarkCompromised RestoreVersion OpenRecovery StartCampaign RotateStoredKey"),
 	rows("haven:", Write, true,
 		"Initialize Start Shutdown Pin RotateBeforeUse AcceptClock RotateSeal MigrateSeal CheckRotation ExecuteRotations ScheduleRotationCheck "+

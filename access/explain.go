@@ -24,8 +24,8 @@ type Explanation struct {
 	// Root tells that the caller is the account itself, which may do what is left to the account.
 	Root bool `json:"root,omitzero"`
 	// Policies are all that apply, Grants those to the caller.
-	Policies []PolicyFinding `json:"policies,omitempty"`
-	Grants   []GrantFinding  `json:"grants,omitempty"`
+	Policies []PolicyFinding `json:"policies,omitzero"`
+	Grants   []GrantFinding  `json:"grants,omitzero"`
 	// Nearest is the Allow that came nearest, where none was met; nil if no statement has the action.
 	Nearest *Nearest `json:"nearest,omitzero"`
 	// Proposal would allow it; nil if it is allowed, or denied explicitly: that Deny has to go.
@@ -74,7 +74,7 @@ type ConditionFinding struct {
 	Wanted   []string `json:"wanted"`
 	// Present tells that the request has the key, Got its values.
 	Present bool     `json:"present"`
-	Got     []string `json:"got,omitempty"`
+	Got     []string `json:"got,omitzero"`
 }
 
 // GrantFinding is what a grant to the caller or its role says of a request.

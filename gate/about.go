@@ -91,3 +91,9 @@ func (a Approved) Denied(op *Operation) *Error { return a.must().denied(op) }
 
 // Decision is how the operation came to be allowed to the caller: of several keys, the last one's.
 func (a Approved) Decision() access.Decision { return a.must().decision }
+
+// Region is what aws:RequestedRegion is, whatever is asked.
+func (a Approved) Region() string {
+	a.must()
+	return a.gate.region
+}

@@ -289,6 +289,7 @@ func (g *Gate) permit(c *Call, op *Operation, asked *access.Request) error {
 	if c.decision.Allowed || fault.Mutant("everything-allowed") {
 		return nil
 	}
+	g.refusals.keep(c.request, c.principal.ID, asked)
 	return c.denied(op)
 }
 

@@ -129,6 +129,7 @@ type Gate struct {
 	stats     Stats
 	// unproven calls proved nobody; limited ones were over their principal's rate.
 	unproven, limited strangers
+	refusals          refusals
 }
 
 // Stats counts what the gate did, since it was opened.

@@ -131,7 +131,9 @@ var (
 	AttachPolicy = &Operation{Number: 101, Name: "attach-policy", Event: "AttachPolicy", Permission: "iam:AttachUserPolicy", Mutates: true, Restricts: true, BodyLimit: smallBody, Summary: "give a principal or group a policy, or a principal its boundary"}
 	DetachPolicy = &Operation{Number: 102, Name: "detach-policy", Event: "DetachPolicy", Permission: "iam:DetachUserPolicy", Mutates: true, Restricts: true, BodyLimit: smallBody, Summary: "take a policy, or the boundary, from who has it"}
 
-	AssumeRole = &Operation{Number: 112, Name: "assume-role", Event: "AssumeRole", Permission: "sts:AssumeRole", Mutates: true, BodyLimit: useBody, Summary: "get a token that ends by itself, with the rights of a role"}
+	AssumeRole    = &Operation{Number: 112, Name: "assume-role", Event: "AssumeRole", Permission: "sts:AssumeRole", Mutates: true, BodyLimit: useBody, Summary: "get a token that ends by itself, with the rights of a role"}
+	LintAccess    = &Operation{Number: 106, Name: "lint-access", Event: "LintAccess", Permission: "haven:LintAccess", BodyLimit: policyBody, Summary: "look at a policy document before it is saved"}
+	ExplainAccess = &Operation{Number: 114, Name: "explain-access", Event: "ExplainAccess", Permission: "haven:ExplainAccess", Reads: true, BodyLimit: useBody, Summary: "tell why a request was refused, or how one would be decided"}
 
 	Initialize      = &Operation{Number: 60, Name: "initialize", Event: "Initialize", Permission: "haven:Initialize", Mutates: true, Internal: true, Summary: "make a new store with its first administrator and master key"}
 	Start           = &Operation{Number: 61, Name: "start", Event: "Start", Permission: "haven:Start", Restricts: true, Internal: true, Summary: "begin serving from a store"}
@@ -162,6 +164,7 @@ func Operations() []*Operation {
 		CreatePrincipal, DescribePrincipal, ListPrincipals, UpdatePrincipal, DeletePrincipal,
 		CreateGroup, DescribeGroup, ListGroups, DeleteGroup, AddToGroup, RemoveFromGroup,
 		CreateCredential, ListCredentials, UpdateCredential, RotateCredential, DeleteCredential, GetCallerIdentity,
+		LintAccess, ExplainAccess,
 		Initialize, Start, RotateSeal, MigrateSeal, AcceptClock, RotateBeforeUse, Shutdown, Pin, Unanswered, Rewrap, Usage, Unrecognized, Resume,
 	}
 }

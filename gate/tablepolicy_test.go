@@ -20,6 +20,21 @@ func policyRows() map[string]row {
 			},
 			fails: gate.InvalidRequest, names: nothingNamed, prepare: withPolicy,
 		},
+		"lint-access": {
+			run: func(f *fixture, c *gate.Call, fail bool) error {
+				_, err := f.IdentityManager().LintAccess(background, c, identity.LintAccessRequest{Document: pick(fail, "{}", document)})
+				return err
+			},
+			fails: gate.InvalidRequest, names: nothingNamed,
+		},
+		"explain-access": {
+			run: func(f *fixture, c *gate.Call, fail bool) error {
+				_, err := f.IdentityManager().ExplainAccess(background, c, identity.ExplainAccessRequest{
+					Principal: "nurse", Action: pick(fail, "nothing", "decrypt"), Key: f.key})
+				return err
+			},
+			fails: gate.InvalidRequest, names: ofKey(0, false), prepare: withPolicy,
+		},
 		"create-policy": {
 			run: func(f *fixture, c *gate.Call, fail bool) error {
 				_, err := f.IdentityManager().CreatePolicy(background, c, identity.CreatePolicyRequest{Name: "p", Document: pick(fail, "{}", document)})

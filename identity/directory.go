@@ -179,6 +179,7 @@ func (d *Directory) compile(name, document string) (*access.Policy, error) {
 	if err != nil {
 		return nil, unreadable(name, err)
 	}
+	p.Name = name
 	return p, nil
 }
 

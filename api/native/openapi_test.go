@@ -363,6 +363,8 @@ func TestClientSpeaksTheAPI(t *testing.T) {
 		{"rotate-credential", reflect.TypeFor[client.RotateCredentialRequest](), reflect.TypeFor[client.Credential]()},
 		{"delete-credential", reflect.TypeFor[client.DeleteCredentialRequest](), nil},
 		{"get-caller-identity", nil, reflect.TypeFor[client.Caller]()},
+		{"lint-access", reflect.TypeFor[client.LintAccessRequest](), reflect.TypeFor[client.LintAccessAnswer]()},
+		{"explain-access", reflect.TypeFor[client.ExplainAccessRequest](), reflect.TypeFor[client.ExplainAccessAnswer]()},
 		{"create-principal", reflect.TypeFor[client.CreatePrincipalRequest](), reflect.TypeFor[client.Principal]()},
 		{"import-key-material", reflect.TypeFor[client.ImportKeyMaterialRequest](), reflect.TypeFor[client.Key]()},
 	} {

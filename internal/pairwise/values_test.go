@@ -135,7 +135,7 @@ func (w *world) own(f field, refs []string) []any {
 	case "limit integer":
 		return numbers(1, 0, 100, 101)
 	case "for string":
-		return texts([]string{}, "1s", "1h", "30d", "31d", "PT1H", "", "-1h", "9999999999d")
+		return texts([]string{}, "1s", "1h", "30d", "31d", "PT1H", "", "-1h", "key", "trust", "9999999999d")
 	case "cursor string":
 		return texts([]string{}, base64.RawURLEncoding.EncodeToString(make([]byte, 16)), base64.RawURLEncoding.EncodeToString(make([]byte, 20)), "?", "")
 	case "state string":
@@ -144,6 +144,17 @@ func (w *world) own(f field, refs []string) []any {
 		return contexts
 	case "tags object":
 		return tags
+	case "action string":
+		return texts([]string{}, "kms:Decrypt", "KMS:decrypt", "decrypt", "create-key", "kms:*", "nothing", "")
+	case "decision string":
+		return texts([]string{}, absentKey, "?", "")
+	case "source_ip string":
+		return texts([]string{}, "192.0.2.7", "::ffff:192.0.2.7", "2001:db8::1", "fe80::1%eth0", "192.0.2.0/24", "")
+	case "time string":
+		return texts([]string{}, "2090-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "soon", "")
+	case "conditions object":
+		return []any{object{"kms:KeySpec": []any{"SYMMETRIC_DEFAULT"}}, object{"haven:Approvals": []any{"many", "2"}}, object{"kms:ValidTo": []any{""}},
+			object{"kms:EncryptionContext:a": []any{"b"}}, object{"": []any{}}, object{}}
 	case "tag string":
 		return texts([]string{}, "team=clinic", "team", "=", "")
 	case "kind string":

@@ -167,6 +167,7 @@ func (w *world) base(operation, key string) object {
 		"list-policies":             {},
 		"create-group":              {"name": w.fresh()},
 		"create-principal":          {"kind": "user", "name": w.fresh()},
+		"lint-access":               {"document": readDocument},
 		"decapsulate":               {"key": w.kinds[kem], "ciphertext": m["encapsulated"]},
 		"decrypt":                   {"ciphertext": m["ciphertext"]},
 		"derive-shared-secret":      {"key": w.kinds[agreement], "public_key": m["public"]},
@@ -235,6 +236,8 @@ func (w *world) prepared(operation, key string) object {
 		request := object{"policy": "HavenAuditor", "principal": w.clerk()}
 		w.done("attach-policy", request)
 		return request
+	case "explain-access":
+		return object{"principal": w.clerk(), "action": "decrypt", "key": key}
 	case "update-policy":
 		return object{"policy": w.policy(), "document": readDocument}
 	case "delete-policy":
