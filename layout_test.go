@@ -146,6 +146,7 @@ var fileFunctions = []string{
 
 // Tests neither sleep nor skip, except these.
 var sleepsAndSkips = []seam{
+	{"access/oracle_test.go", "t.Skip", "the simulator of IAM may be absent; make oracle, a step of make test, brings it"},
 	{"bundle_test.go", "t.Skip", "the published patient summary may be absent, unless HAVEN_CI=1"},
 	{"api/native/vectors_test.go", "t.Skip", "published vectors may be absent, unless HAVEN_CI=1"},
 	{"cmd/haven/cloud_test.go", "t.Skip", "the emulator of AWS may be absent, unless HAVEN_CI=1"},

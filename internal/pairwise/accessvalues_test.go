@@ -1,0 +1,50 @@
+package pairwise_test
+
+import (
+	"fmt"
+	"strings"
+)
+
+// access are the levels of the parameters of operations on who may do what.
+func access(f field) []any {
+	switch f.name + " " + fmt.Sprint(f.schema["type"]) {
+	case "action string":
+		return texts([]string{}, "kms:Decrypt", "KMS:decrypt", "decrypt", "create-key", "kms:*", "nothing", "")
+	case "decision string":
+		return texts([]string{}, absentKey, "?", "")
+	case "source_ip string":
+		return texts([]string{}, "192.0.2.7", "::ffff:192.0.2.7", "2001:db8::1", "fe80::1%eth0", "192.0.2.0/24", "")
+	case "time string":
+		return texts([]string{}, "2090-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "soon", "")
+	case "conditions object":
+		return []any{object{"kms:KeySpec": []any{"SYMMETRIC_DEFAULT"}}, object{"haven:Approvals": []any{"many", "2"}}, object{"kms:ValidTo": []any{""}},
+			object{"kms:EncryptionContext:a": []any{"b"}}, object{"": []any{}}, object{}}
+	case "kind string":
+		return texts([]string{}, "user", "service", "role", "odd", "")
+	case "policy string":
+		return texts([]string{}, "HavenAuditor", "arn:aws:iam::aws:policy/HavenOperator", "asked", "policy/asked", "nobody", "a/b", "", strings.Repeat("x", 129))
+	case "role string":
+		return texts([]string{}, "nobody", "role/nobody", "user/administrator", "a/b", "")
+	case "session_name string":
+		return texts([]string{}, "night", "x", "", "a/b", strings.Repeat("x", 64), strings.Repeat("x", 65))
+	case "duration_seconds integer", "max_session_seconds integer":
+		return numbers(0, 899, 900, 3600, 43200, 43201, -1, 1<<62)
+	case "trust string":
+		return texts([]string{}, trust, readDocument, "{}", "")
+	case "document string":
+		return texts([]string{}, readDocument, strings.Replace(readDocument, "Allow", "Deny", 1), "{}", "", "\x00", strings.Repeat(" ", 33_000), strings.Repeat("[", 9000))
+	case "as string":
+		return texts([]string{}, "boundary", "trust", "odd", "")
+	case "prefix string":
+		return texts([]string{}, "fresh", "", "a/b", "żółć", strings.Repeat("x", 129))
+	case "group string":
+		return texts([]string{}, "fresh-1", "group/fresh-1", "nobodies", "", "arn:aws:iam::000000000000:group/fresh-1", "arn:aws:iam::111122223333:group/x", "a/b")
+	case "credential string":
+		return texts([]string{}, strings.Repeat("0", 64), strings.Repeat("A", 64), "AKIAQWERTYUIOPASDFGH", "AKIA", "", strings.Repeat("x", 300))
+	case "certificate string":
+		return texts([]string{}, "", "x", "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n", strings.Repeat("x", 20_000))
+	case "overlap_seconds integer":
+		return numbers(0, 60, 2592000, 2592001)
+	}
+	return nil
+}
