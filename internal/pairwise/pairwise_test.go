@@ -310,7 +310,11 @@ func (a *asker) gets(name string, query []string, refs []string) (asks []ask) {
 		a.t.Errorf("GET %s takes %v, its POST does not", name, query)
 		return nil
 	}
-	levels = append(levels, []any{"", "no_such_parameter=1", query[0] + "=a&" + query[0] + "=b", "%zz"})
+	odd := []any{"", "no_such_parameter=1", "%zz"}
+	if len(query) > 0 {
+		odd = append(odd, query[0]+"=a&"+query[0]+"=b")
+	}
+	levels = append(levels, odd)
 	for _, row := range a.array(levels) {
 		values := url.Values{}
 		for i, parameter := range query {
