@@ -15,7 +15,7 @@ import (
 // key tells anything of the other to who has only one of them and it is the derived one. It returns
 // [ErrKey].
 func Derive(key secret.Bytes, label string) (secret.Bytes, error) {
-	if key.Len() != KeySize || strings.IndexByte(label, 0) != len(label)-1 {
+	if key.Len() != KeySize || len(label) < 2 || strings.IndexByte(label, 0) != len(label)-1 {
 		return secret.Bytes{}, ErrKey
 	}
 	derived, err := hkdf.Expand(sha256.New, secret.Expose(key), label, KeySize)
