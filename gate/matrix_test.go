@@ -1,0 +1,169 @@
+package gate_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/haven-health/haven/gate"
+	"github.com/haven-health/haven/identity"
+	"github.com/haven-health/haven/keys"
+)
+
+// The matrix: who may do which operation to whose key in which state. It is a table of rules, in words
+// that do not come from the code: what is needed, and what the key's state lets be done.
+//
+// Reach is what a policy has to be about: the key; more than the key, as a resource of another kind or
+// none at all; nothing, as no permission is needed. States tells what who may do it gets while the key is
+// enabled, disabled and pending deletion: + it is done, S the state is told, and 0 nothing is found.
+var matrix = []struct{ operations, reach, states string }{
+	{"describe-key list-key-versions list-aliases list-records explain-access", "key", "+++"}, // reading shows a key in any state
+	{"deprecate-version mark-compromised delete-imported-key-material", "key", "+++"},         // what takes away is never in vain
+	{"update-key enable-key disable-key schedule-key-deletion tag-key untag-key restore-version", "key", "++S"},
+	{"cancel-key-deletion", "key", "+"}, // of a key that is pending deletion already
+	{"rotate-key get-parameters-for-import", "key", "+SS"},
+	{"encrypt decrypt generate-data-key generate-data-key-pair sign verify generate-mac verify-mac get-public-key", "key", "+SS"},
+	{"derive-shared-secret encapsulate decapsulate hpke-seal hpke-open", "key", "+SS"},
+	{"import-key-material", "import", "+SS"},
+	{"get-active-key", "found", "+00"}, // it looks for a key in force
+	{"re-encrypt", "more", "+SS"},      // a second key
+	{"create-alias update-alias", "more", "++S"},
+	{"delete-alias", "more", "+++"},
+	{"create-key list-keys generate-random accept-clock lint-access", "more", "+++"},
+	{"create-principal describe-principal list-principals update-principal delete-principal assume-role", "more", "+++"},
+	{"create-group describe-group list-groups delete-group add-to-group remove-from-group", "more", "+++"},
+	{"create-credential list-credentials update-credential rotate-credential delete-credential", "more", "+++"},
+	{"create-policy describe-policy list-policies update-policy delete-policy attach-policy detach-policy", "more", "+++"},
+	{"batch get-caller-identity", "nothing", "+++"}, // each item of a batch needs its own permission
+}
+
+// cast is who asks, by what their policies say of exactly what the operation needs.
+var cast = []string{"nobody", "denied", "bounded", "another", "own", "every", "root"}
+
+var keyStates = []string{"enabled", "disabled", "pending deletion"}
+
+// expected is the answer of a cell; nil is success. Who may not is told so, whatever the key's state:
+// they do not learn it.
+func expected(reach string, state byte, who string) error {
+	switch {
+	case reach == "nothing":
+		return nil
+	case who != "own" && who != "every" && who != "root", who == "own" && reach == "more":
+		return gate.AccessDenied
+	case reach == "import" && state == '+' && who != "root":
+		return gate.InvalidCiphertext // the material is wrapped for who asked for the parameters
+	case reach == "found" && state == '0' && who == "own":
+		return gate.AccessDenied // no key is in force that it may see, and it may not see every one
+	}
+	return map[byte]error{'+': nil, 'S': gate.InvalidState, '0': gate.NotFound}[state]
+}
+
+// TestMatrix asserts every cell: principal × operation × state × whose key. An operation without a rule
+// fails.
+func TestMatrix(t *testing.T) {
+	known := rows()
+	cells := 0
+	for _, op := range gate.Operations() {
+		if op.Internal {
+			continue
+		}
+		i := slices.IndexFunc(matrix, func(r struct{ operations, reach, states string }) bool {
+			return slices.Contains(strings.Fields(r.operations), op.Name)
+		})
+		if i < 0 {
+			t.Errorf("%s has no rule in the matrix", op.Name)
+			continue
+		}
+		rule := matrix[i]
+		for column, state := range []byte(rule.states) {
+			if testing.Short() && column > 0 {
+				break
+			}
+			t.Run(op.Name+"/"+keyStates[column], func(t *testing.T) {
+				var shared *fixture // of those who are denied: they change nothing
+				for _, who := range cast {
+					want := expected(rule.reach, state, who)
+					f := shared
+					if f == nil || !errors.Is(want, gate.AccessDenied) {
+						f = matrixFixture(t, known[op.Name], keyStates[column])
+						shared = f
+					}
+					id := f.cast(op, who)
+					c, err := f.Gate().Begin(background, op, gate.Proof{Local: id})
+					f.must(err)
+					if err := known[op.Name].run(f, c, false); !errors.Is(err, want) {
+						t.Errorf("%s: %v, want %v", who, err, want)
+					}
+					cells++
+				}
+			})
+		}
+	}
+	t.Logf("%d cells", cells)
+}
+
+// matrixFixture is a fixture with what a row needs, and its key in a state.
+func matrixFixture(t *testing.T, r row, state string) *fixture {
+	f := newFixture(t)
+	if r.of != (keys.Kind{}) {
+		f.useKey(r.of)
+	}
+	if r.prepare != nil {
+		r.prepare(f)
+	}
+	var err error
+	switch state {
+	case "disabled":
+		_, err = f.KeyManager().DisableKey(background, f.key)
+	case "pending deletion":
+		_, err = f.KeyManager().ScheduleKeyDeletion(background, keys.ScheduleDeletionRequest{Key: f.key, Days: 7})
+	}
+	f.must(err)
+	return f
+}
+
+// cast makes a principal with policies about what an operation needs.
+func (f *fixture) cast(op *gate.Operation, who string) gate.ID {
+	f.Helper()
+	if who == "root" {
+		return f.Admin
+	}
+	name := "cast-" + who
+	p, err := f.Identity().CreatePrincipal(background, identity.CreatePrincipalRequest{Kind: identity.User, Name: name})
+	f.must(err)
+	needs := []string{op.Permission}
+	if op.Permission == "" {
+		needs[0] = "kms:ReplicateKey" // any other
+	}
+	if op.Onto != nil {
+		needs = append(needs, op.Onto.Permission)
+	}
+	key, err := f.KeyManager().DescribeKey(background, f.key)
+	f.must(err)
+	statement := func(effect, resource string, actions ...string) string {
+		return fmt.Sprintf(`{"Effect":%q,"Action":["%s"],"Resource":%q}`, effect, strings.Join(actions, `","`), resource)
+	}
+	write := func(policy, principal string, statements ...string) {
+		_, err := f.Identity().CreatePolicy(background, identity.CreatePolicyRequest{Name: policy, Principal: principal,
+			Document: `{"Version":"2012-10-17","Statement":[` + strings.Join(statements, ",") + `]}`})
+		f.must(err)
+	}
+	switch who {
+	case "every":
+		write("its", p.ARN, statement("Allow", "*", needs...))
+	case "own":
+		write("its", p.ARN, statement("Allow", key.ARN, needs...))
+	case "another":
+		write("its", p.ARN, statement("Allow", strings.Replace(key.ARN, f.key, absent, 1), needs...))
+	case "denied":
+		write("its", p.ARN, statement("Allow", "*", "*"), statement("Deny", "*", needs...))
+	case "bounded":
+		write("its", p.ARN, statement("Allow", "*", "*"))
+		write("cast-boundary", "", statement("Allow", "*", "kms:SynchronizeMultiRegionKey"))
+		_, err = f.Identity().AttachPolicy(background, identity.AttachPolicyRequest{Policy: "cast-boundary", Principal: p.ARN, As: identity.Boundary})
+		f.must(err)
+	}
+	return p.ID
+}
