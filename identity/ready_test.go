@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/haven-health/haven/access"
 	"github.com/haven-health/haven/gate"
@@ -183,6 +184,7 @@ func TestReadyStays(t *testing.T) {
 		p.refused("another of the name", gate.InvalidRequest, i.create(name, statement("Allow", "*"), ""))
 	}
 	p.policy("one", statement("Allow", "kms:Encrypt"))
+	p.Clock.Advance(time.Millisecond) // ids of one millisecond are in no order
 	p.policy("two", statement("Allow", "kms:Encrypt"))
 	for limit := 1; limit <= 10; limit++ {
 		var all []string
