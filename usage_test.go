@@ -129,11 +129,13 @@ func (c *counting) work() {
 		made, err := km.Sign(ctx, keys.SignRequest{Key: c.one(c.signing), Message: []byte("x")})
 		if err == nil {
 			_, _ = km.Verify(ctx, keys.VerifyRequest{Key: c.one(c.signing), Message: []byte("x"), Signature: made.Signature})
+			_, _ = km.Verify(ctx, keys.VerifyRequest{Key: c.one(c.signing), Message: []byte("y"), Signature: made.Signature})
 		}
 	case 7:
 		made, err := km.GenerateMAC(ctx, keys.MACRequest{Key: c.one(c.macs), Message: []byte("x")})
 		if err == nil {
 			_, _ = km.VerifyMAC(ctx, keys.VerifyMACRequest{Key: c.one(c.macs), Message: []byte("x"), MAC: made.MAC})
+			_, _ = km.VerifyMAC(ctx, keys.VerifyMACRequest{Key: c.one(c.macs), Message: []byte("y"), MAC: made.MAC})
 		}
 	case 8:
 		items := make([]keys.BatchItem, 1+c.rng.IntN(5))
@@ -172,7 +174,7 @@ func (c *counting) told() map[string]used {
 			r, err := journal.DecodeRecord(encoded)
 			c.ok(err)
 			op := byNumber[r.Operation]
-			if op == nil || r.Outcome != journal.Allowed {
+			if op == nil || r.Outcome != journal.Allowed || strings.Contains(r.Parameters, "valid=false") {
 				continue
 			}
 			add(fmt.Sprintf("%s@%d", gate.ID(r.Key), r.Version), usesOf[op], r.Time)

@@ -4,7 +4,7 @@ import "context"
 
 // DeriveSharedSecretRequest asks for the secret that a key shares with the holder of PublicKey, the
 // DER of a key of the same spec. Key and PublicKey are required. Both sides have to mean the same
-// version: after a rotation name it.
+// version: once the key was rotated, Key has to name it.
 type DeriveSharedSecretRequest struct {
 	Key       string `json:"key"`
 	PublicKey []byte `json:"public_key"`

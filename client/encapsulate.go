@@ -26,7 +26,7 @@ func (c *Client) Encapsulate(ctx context.Context, request EncapsulateRequest) (*
 }
 
 // DecapsulateRequest asks for the secret of a ciphertext. Key and Ciphertext are required. Name the
-// version that Encapsulate answered: after a rotation a bare key gives another secret.
+// version that Encapsulate answered: after a rotation a bare key is refused.
 type DecapsulateRequest struct {
 	Key        string `json:"key"`
 	Ciphertext []byte `json:"ciphertext"`

@@ -188,7 +188,10 @@ func TestSharedSecrets(t *testing.T) {
 	if got := open(key + "@1"); len(got) != 32 || !bytes.Equal(got, made.SharedSecret) {
 		t.Error("the version that encapsulated gives another secret")
 	}
-	if bytes.Equal(open(key), made.SharedSecret) {
+	if _, err := s.Client.Decapsulate(t.Context(), client.DecapsulateRequest{Key: key, Ciphertext: made.Ciphertext}); !errors.Is(err, client.InvalidRequest) {
+		t.Errorf("a key of two versions, none named: %v", err)
+	}
+	if bytes.Equal(open(key+"@2"), made.SharedSecret) {
 		t.Error("another version gives the same secret")
 	}
 }

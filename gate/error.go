@@ -73,7 +73,8 @@ func (c Code) Error() string { return c.String() }
 type Error struct {
 	Code   Code
 	Detail string
-	// Reason refines InvalidState: the state or mark that forbids it ("disabled", "compromised").
+	// Reason refines InvalidState: the state or mark that forbids it ("disabled", "compromised"); and
+	// InvalidCiphertext: "incomplete" where some version was not asked, which Detail names.
 	Reason string
 	// Key is the key it happened to, where there is one.
 	Key ID

@@ -58,7 +58,7 @@ func pairRows() map[string]row {
 			return keys.KeyRequest{Key: pick(bad, absent, f.key)}
 		}, (*keys.Manager).GetPublicKey),
 		"derive-shared-secret": using(party, gate.InvalidRequest, func(f *fixture, bad bool) keys.AgreeRequest {
-			return keys.AgreeRequest{Key: f.key, PublicKey: []byte(pick(bad, "x", string(f.given)))}
+			return keys.AgreeRequest{Key: f.key + "@2", PublicKey: []byte(pick(bad, "x", string(f.given)))}
 		}, (*keys.Manager).DeriveSharedSecret).after(func(f *fixture) {
 			a, err := f.KeyManager().GetPublicKey(background, f.key)
 			f.must(err)
@@ -68,7 +68,7 @@ func pairRows() map[string]row {
 			return keys.EncapsulateRequest{Key: f.key, Algorithm: keys.Algorithm(pick(bad, "ECDH", ""))}
 		}, (*keys.Manager).Encapsulate),
 		"decapsulate": using(kem, gate.InvalidCiphertext, func(f *fixture, bad bool) keys.DecapsulateRequest {
-			return keys.DecapsulateRequest{Key: f.key, Ciphertext: []byte(pick(bad, "x", string(f.given)))}
+			return keys.DecapsulateRequest{Key: f.key + "@2", Ciphertext: []byte(pick(bad, "x", string(f.given)))}
 		}, (*keys.Manager).Decapsulate).after(func(f *fixture) {
 			a, err := f.KeyManager().Encapsulate(background, keys.EncapsulateRequest{Key: f.key})
 			f.must(err)

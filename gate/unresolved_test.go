@@ -8,6 +8,7 @@ import (
 
 	"github.com/haven-health/haven/gate"
 	"github.com/haven-health/haven/gate/gatetest"
+	"github.com/haven-health/haven/identity"
 	"github.com/haven-health/haven/keys"
 	"github.com/haven-health/haven/store"
 )
@@ -81,10 +82,17 @@ func TestNoRightTellsNothing(t *testing.T) {
 }
 
 // TestDamageIsToldToWhoMay: who has no right to a key is not told that its items are not what Haven
-// wrote; the refusal is as for any other key.
+// wrote; the refusal is as for any other key. Who may use that one key is told of its versions.
 func TestDamageIsToldToWhoMay(t *testing.T) {
 	a := newAttacked(t)
 	id, _ := a.Principal("clerk", false)
+	doc, err := a.KeyManager().DescribeKey(background, a.key)
+	a.must(err)
+	nurse, err := a.Identity().CreatePrincipal(background, identity.CreatePrincipalRequest{Kind: identity.User, Name: "nurse"})
+	a.must(err)
+	_, err = a.Identity().CreatePolicy(background, identity.CreatePolicyRequest{Name: "one-key", Principal: "nurse", Document: `{"Version":"2012-10-17",
+		"Statement":{"Effect":"Allow","Action":"kms:*","Resource":"` + doc.ARN + `"}}`})
+	a.must(err)
 	for what, ref := range map[string]store.Ref{"key": a.keyRef(), "version": a.versionRef(1)} {
 		for _, altered := range []bool{true, false} {
 			a.store.instead[ref] = nil // missing
@@ -97,6 +105,10 @@ func TestDamageIsToldToWhoMay(t *testing.T) {
 			clerk := a.System.As(id).KeyManager()
 			if _, err := clerk.Decrypt(background, keys.DecryptRequest{Key: a.key, Ciphertext: a.ciphertext}); !errors.Is(err, gate.AccessDenied) {
 				t.Errorf("%s, altered %v: the clerk was answered %v", what, altered, err)
+			}
+			one := a.System.As(nurse.ID).KeyManager()
+			if _, err := one.Decrypt(background, keys.DecryptRequest{Key: a.key, Ciphertext: a.ciphertext}); what == "version" && !errors.Is(err, gate.Tampered) {
+				t.Errorf("altered %v: who may use this key alone was answered %v", altered, err)
 			}
 			want := gate.Tampered
 			if what == "key" && !altered {

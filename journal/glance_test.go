@@ -1,6 +1,7 @@
 package journal_test
 
 import (
+	"reflect"
 	"testing"
 
 	"github.com/haven-health/haven/journal"
@@ -40,7 +41,9 @@ func glance(t *testing.T, name string, b []byte) {
 		return
 	}
 	want := journal.Glance{Operation: r.Operation, Outcome: r.Outcome, Time: r.Time, Key: r.Key, Version: r.Version}
-	if glanceErr != nil || got != want {
+	same := string(got.Parameters) == r.Parameters
+	got.Parameters = nil
+	if glanceErr != nil || !same || !reflect.DeepEqual(got, want) {
 		t.Errorf("%s: %+v, %v; the record has %+v", name, got, glanceErr, want)
 	}
 }

@@ -302,6 +302,8 @@ type Glance struct {
 	Time      int64
 	Key       [16]byte // zero: it names none
 	Version   uint32   // 0: it names none
+	// Parameters are part of the record that was read.
+	Parameters []byte
 }
 
 // GlanceAt reads a record's Glance without allocating, for who reads very many. It takes the rest of
@@ -316,8 +318,7 @@ func GlanceAt(b []byte) (g Glance, err error) {
 	}
 	g.Operation, g.Outcome = binary.BigEndian.Uint16(b[1:]), Outcome(b[3])
 	g.Time = int64(binary.BigEndian.Uint64(b[7:]))
-	// The first two fields, where they are there.
-	for rest := b[fixedLen:]; len(rest) > 0 && rest[0] <= tagVersion; {
+	for rest := b[fixedLen:]; len(rest) > 0 && rest[0] <= tagParameters; {
 		tag, value, after, err := cutField(rest)
 		switch {
 		case err != nil:
@@ -326,6 +327,9 @@ func GlanceAt(b []byte) (g Glance, err error) {
 			copy(g.Key[:], value)
 		case tag == tagVersion && len(value) == 4:
 			g.Version = binary.BigEndian.Uint32(value)
+		case tag == tagParameters:
+			g.Parameters = value
+		case tag > tagVersion:
 		default:
 			return Glance{}, malformed("field %d of %d bytes", tag, len(value))
 		}

@@ -3,6 +3,7 @@ package keys
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/haven-health/haven/access"
 	"github.com/haven-health/haven/gate"
@@ -11,7 +12,8 @@ import (
 )
 
 // AgreeRequest asks for the secret that a key shares with the holder of PublicKey, the DER of a key
-// of the same spec. The two sides have to mean the same version: after a rotation name it.
+// of the same spec. The two sides have to mean the same version: once the key was rotated, Key has to
+// name it, KEY@N, as get-public-key answered it.
 type AgreeRequest struct {
 	Key       string    `json:"key"`
 	PublicKey []byte    `json:"public_key"`
@@ -27,6 +29,16 @@ type AgreeAnswer struct {
 	Version      uint32    `json:"version"`
 }
 
+// oneMeant refuses a key that has several versions where nothing would show that the wrong one was
+// taken: each gives a secret, and the other side has another.
+func oneMeant(t *gate.Target) error {
+	if t.Named || t.State.Versions <= 1 {
+		return nil
+	}
+	return &gate.Error{Code: gate.InvalidRequest, Key: t.Key, Detail: fmt.Sprintf(
+		"key %s has %d versions, and each gives another secret; name the one that the other side took, KEY@N: encapsulate and get-public-key answer it as version", t.Key, t.State.Versions)}
+}
+
 // DeriveSharedSecret agrees on a secret with the holder of another key.
 func (m *Manager) DeriveSharedSecret(ctx context.Context, c *gate.Call, req AgreeRequest) (*AgreeAnswer, error) {
 	var out AgreeAnswer
@@ -37,6 +49,9 @@ func (m *Manager) DeriveSharedSecret(ctx context.Context, c *gate.Call, req Agre
 		out = AgreeAnswer{Algorithm: of.algorithm(req.Algorithm), KeyID: t.Key, Version: t.Version}
 		if out.Algorithm != crypt.ECDH {
 			return gate.Outcome{}, of.wrongly(t.Key, crypt.ErrAlgorithm)
+		}
+		if err := oneMeant(t); err != nil {
+			return gate.Outcome{}, err
 		}
 		err := use(ctx, m.ring, a, t, func(k *crypt.AgreementKey) error {
 			shared, err := k.Agree(req.PublicKey)

@@ -9,8 +9,8 @@ import (
 	"github.com/haven-health/haven/internal/secret"
 )
 
-// DecapsulateRequest asks for the secret of a ciphertext. It does not name its version: after a
-// rotation the version that encapsulate answered has to be named, or the secret is another one.
+// DecapsulateRequest asks for the secret of a ciphertext, which does not name its version: once the
+// key was rotated, Key has to, KEY@N, as encapsulate or get-public-key answered it.
 type DecapsulateRequest struct {
 	Key        string    `json:"key"`
 	Ciphertext []byte    `json:"ciphertext"`
@@ -25,7 +25,7 @@ type DecapsulateAnswer struct {
 	Version      uint32    `json:"version"`
 }
 
-// Decapsulate returns the secret that was encapsulated to the primary, or to the version named. A
+// Decapsulate returns the secret that was encapsulated to the version named, or to the only one. A
 // ciphertext that was altered, or is another key's or version's, gives another secret and no error
 // (FIPS 203): what is done with the secret has to show that both sides have the same.
 func (m *Manager) Decapsulate(ctx context.Context, c *gate.Call, req DecapsulateRequest) (*DecapsulateAnswer, error) {
@@ -38,13 +38,16 @@ func (m *Manager) Decapsulate(ctx context.Context, c *gate.Call, req Decapsulate
 		if out.Algorithm != crypt.MLKEM {
 			return gate.Outcome{}, of.wrongly(t.Key, crypt.ErrAlgorithm)
 		}
+		if err := oneMeant(t); err != nil {
+			return gate.Outcome{}, err
+		}
 		err := use(ctx, m.ring, a, t, func(k *crypt.KEMKey) error {
 			shared, err := k.Decapsulate(req.Ciphertext)
 			out.SharedSecret = secret.Expose(shared)
 			return err
 		})
 		if errors.Is(err, crypt.ErrDecrypt) {
-			err = invalidCiphertext()
+			err = &gate.Error{Code: gate.InvalidCiphertext, Key: t.Key, Detail: "the ciphertext is not as long as one of " + string(of.Spec)}
 		}
 		return gate.Outcome{Parameters: "algorithm=" + string(out.Algorithm)}, err
 	})

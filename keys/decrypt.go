@@ -27,7 +27,8 @@ type DecryptAnswer struct {
 }
 
 // Decrypt decrypts with the version that the ciphertext names, or, of an RSA key, with the version
-// named or any that can. Every failure of the ciphertext itself is one error.
+// named or any that can. Every failure of the ciphertext itself is one error; of an RSA key it says
+// besides which versions were not asked.
 func (m *Manager) Decrypt(ctx context.Context, c *gate.Call, req DecryptRequest) (*DecryptAnswer, error) {
 	var out DecryptAnswer
 	r, f, err := m.decrypt(ctx, &req, &out)
@@ -91,6 +92,9 @@ func (r *Ring) decryptFrom(ctx context.Context, a gate.Approved, ref gate.Refere
 	return err
 }
 
+// fitsNothing is said of a ciphertext that names no version and has no context.
+const fitsNothing = "the ciphertext cannot be decrypted with this key"
+
 func (r *Ring) decryptRSA(ctx context.Context, a gate.Approved, kind Kind, req *DecryptRequest, out *DecryptAnswer) error {
 	if req.Context.Len() > 0 {
 		return noContext(a.Target(0).Key)
@@ -109,10 +113,10 @@ func (r *Ring) decryptRSA(ctx context.Context, a gate.Approved, kind Kind, req *
 	switch {
 	case err != nil:
 		return err
-	case found == nil && left != nil:
-		return left
+	case found == nil && left.any():
+		return &gate.Error{Code: gate.InvalidCiphertext, Key: left.key, Reason: incomplete, Detail: fitsNothing + "; " + left.String()}
 	case found == nil:
-		return invalidCiphertext()
+		return &gate.Error{Code: gate.InvalidCiphertext, Key: left.key, Detail: fitsNothing}
 	}
 	out.KeyID, out.Version = found.Key, found.Version
 	return nil

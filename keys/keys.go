@@ -148,7 +148,7 @@ type Version struct {
 	// Wraps is what a version of a master key wraps.
 	Wraps *Wraps `json:"wraps,omitzero"`
 	// UseCount is the sum of the next three: uses that encrypt, sign or make a MAC; that decrypt or
-	// verify a MAC; that verify a signature.
+	// verify a MAC; that verify a signature. A verification counts when its answer is valid.
 	UseCount     uint64    `json:"use_count"`
 	ProtectCount uint64    `json:"protect_count,omitzero"`
 	ProcessCount uint64    `json:"process_count,omitzero"`

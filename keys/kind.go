@@ -177,8 +177,12 @@ func (k Kind) unfit(id gate.ID, op *gate.Operation) *gate.Error {
 			names = append(names, o.Name)
 		}
 	}
-	return &gate.Error{Code: gate.InvalidKeyUsage, Key: id, Detail: fmt.Sprintf("key %s is a %s key, %s for %s: it does not %s; it does %s",
-		id, k.Type, k.Spec, k.Usage, op.Name, strings.Join(names, ", "))}
+	not := "is not for " + op.Name
+	if op == gate.GetPublicKey {
+		not = "has no public half"
+	}
+	return &gate.Error{Code: gate.InvalidKeyUsage, Key: id, Detail: fmt.Sprintf("key %s is a %s key, %s for %s: it %s; it is for %s",
+		id, k.Type, k.Spec, k.Usage, not, strings.Join(names, ", "))}
 }
 
 // algorithm returns the algorithm that a request names, the kind's default for "".
@@ -198,7 +202,7 @@ func (k Kind) wrongly(id gate.ID, err error) error {
 		for _, a := range k.algorithms() {
 			names = append(names, string(a))
 		}
-		return &gate.Error{Code: gate.InvalidKeyUsage, Key: id, Detail: fmt.Sprintf("key %s, %s for %s, has no such algorithm, or the algorithm does not take that form of message; its algorithms are %s",
+		return &gate.Error{Code: gate.InvalidKeyUsage, Key: id, Detail: fmt.Sprintf("key %s, %s for %s, has no such algorithm; its algorithms are %s",
 			id, k.Spec, k.Usage, strings.Join(names, ", "))}
 	case errors.Is(err, crypt.ErrUnsupported):
 		return &gate.Error{Code: gate.Unsupported, Key: id, Detail: fmt.Sprintf("key %s, %s: that is not available in FIPS 140-3 mode", id, k.Spec)}

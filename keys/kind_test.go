@@ -129,7 +129,7 @@ func (r *rig) agrees(key string) error {
 		}
 		peer = made.ID
 	}
-	one, err := r.agree(key, peer)
+	one, err := r.agree(named(key, int(doc.Version)), peer)
 	if err != nil {
 		return err
 	}
@@ -154,7 +154,7 @@ func (r *rig) encapsulates(key string) error {
 	if err != nil {
 		return err
 	}
-	got, err := r.km.Decapsulate(background, keys.DecapsulateRequest{Key: key, Ciphertext: made.Ciphertext})
+	got, err := r.km.Decapsulate(background, keys.DecapsulateRequest{Key: named(key, int(made.Version)), Ciphertext: made.Ciphertext})
 	return same(got, err, func() bool {
 		return string(got.SharedSecret) == string(made.SharedSecret) && len(made.SharedSecret) == 32
 	})

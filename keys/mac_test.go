@@ -60,8 +60,12 @@ func TestMalformedMACs(t *testing.T) {
 	f := newFinder(t)
 	key := f.of(macKey)
 	good := f.mac(key)
-	for _, bad := range [][]byte{nil, {}, good[:16], append(good[:32:32], 0), f.mac(f.of(macKey))} {
+	for _, bad := range [][]byte{good[:16], append(good[:32:32], 0), f.mac(f.of(macKey))} {
 		f.verifiesMAC(key, bad, false, 1, "")
+	}
+	for _, none := range [][]byte{nil, {}} {
+		_, err := f.km.VerifyMAC(background, keys.VerifyMACRequest{Key: key, Message: message, MAC: none})
+		f.refused(err, gate.InvalidRequest)
 	}
 	for name, req := range map[string]keys.MACRequest{
 		"nothing": {}, "too much": {Message: make([]byte, keys.MaxMessage+1)},

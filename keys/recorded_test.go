@@ -78,7 +78,7 @@ func TestUsesAreRecorded(t *testing.T) {
 			return err
 		},
 		"DeriveSharedSecret PARTY@2 algorithm=ECDH": func() error {
-			_, err := f.km.DeriveSharedSecret(background, keys.AgreeRequest{Key: ids["PARTY"], PublicKey: public.PublicKey})
+			_, err := f.km.DeriveSharedSecret(background, keys.AgreeRequest{Key: ids["PARTY"] + "@2", PublicKey: public.PublicKey})
 			return err
 		},
 		"Encapsulate KEM@2 algorithm=ML_KEM": func() error {

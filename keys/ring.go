@@ -225,9 +225,10 @@ func (r *Ring) Resolve(ctx context.Context, reading *gate.Reading, op *gate.Oper
 	if number == 0 {
 		return t, nil
 	}
+	whole := t
 	version, err := r.at(ctx, reading, &t, number)
-	if err != nil {
-		return gate.Target{}, unnamed(ref, err)
+	if err != nil { // who may do this to the key is told
+		return whole, unnamed(ref, err)
 	}
 	if op.Use != 0 {
 		t.Domain = version

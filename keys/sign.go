@@ -3,6 +3,7 @@ package keys
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/haven-health/haven/gate"
 	"github.com/haven-health/haven/internal/crypt"
@@ -45,7 +46,7 @@ func (m *Manager) Sign(ctx context.Context, c *gate.Call, req SignRequest) (*Sig
 			return err
 		})
 		if err != nil {
-			return gate.Outcome{}, of.unsigned(t.Key, out.Algorithm, err)
+			return gate.Outcome{}, of.unsigned(t.Key, out.Algorithm, kind, err)
 		}
 		return gate.Outcome{Parameters: "algorithm=" + string(out.Algorithm)}, nil
 	})
@@ -74,9 +75,18 @@ func messageOf(message, digest, mu []byte) (kind crypt.MessageType, b []byte, er
 }
 
 // unsigned makes the answer to what could not be signed or verified.
-func (k Kind) unsigned(id gate.ID, a Algorithm, err error) error {
-	if errors.Is(err, crypt.ErrSize) {
-		return &gate.Error{Code: gate.InvalidRequest, Key: id, Detail: "the digest is not as long as that of " + string(a)}
+func (k Kind) unsigned(id gate.ID, a Algorithm, form crypt.MessageType, err error) error {
+	wrong := func(code gate.Code, detail string) error { return &gate.Error{Code: code, Key: id, Detail: detail} }
+	switch {
+	case errors.Is(err, crypt.ErrSize) && form == crypt.ExternalMu:
+		return wrong(gate.InvalidRequest, "external_mu, the representative µ of a message, is 64 bytes")
+	case errors.Is(err, crypt.ErrSize):
+		return wrong(gate.InvalidRequest, "the digest is not as long as that of "+string(a))
+	case errors.Is(err, crypt.ErrAlgorithm) && slices.Contains(k.algorithms(), a):
+		return wrong(gate.InvalidKeyUsage, string(a)+" does not take "+formNames[form]+" here; docs/algorithms.md tells what it signs and what it verifies")
 	}
 	return k.wrongly(id, err)
 }
+
+// formNames are the forms of a message as requests name them.
+var formNames = map[crypt.MessageType]string{crypt.Raw: "message", crypt.Digest: "digest", crypt.ExternalMu: "external_mu"}

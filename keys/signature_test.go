@@ -1,13 +1,17 @@
 package keys_test
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/haven-health/haven"
 	"github.com/haven-health/haven/gate"
+	"github.com/haven-health/haven/gate/gatetest"
 	"github.com/haven-health/haven/internal/crypt"
 	"github.com/haven-health/haven/keys"
 	"github.com/haven-health/haven/lifecycle"
@@ -87,8 +91,12 @@ func TestSignaturesAcrossRotation(t *testing.T) {
 	}
 	other := f.of(signer)
 	f.verifies(other, signatures[0], false, 1, "")
-	for _, malformed := range [][]byte{nil, {}, []byte("x"), append(signatures[0], 0), signatures[0][:8]} {
+	for _, malformed := range [][]byte{[]byte("x"), append(signatures[0], 0), signatures[0][:8]} {
 		f.verifies(key, malformed, false, 4, "")
+	}
+	for _, none := range [][]byte{nil, {}} {
+		_, err := f.km.Verify(background, keys.VerifyRequest{Key: key, Message: message, Signature: none})
+		f.refused(err, gate.InvalidRequest)
 	}
 }
 
@@ -240,4 +248,75 @@ func TestFormsOfMessages(t *testing.T) {
 	if _, err := f.km.Sign(background, keys.SignRequest{Key: key, Message: long[1:]}); err != nil {
 		t.Errorf("the longest message: %v", err)
 	}
+}
+
+// TestWhatIsWrongIsNamed: each refusal says the one thing that is wrong.
+func TestWhatIsWrongIsNamed(t *testing.T) {
+	f := newFinder(t)
+	key, mac := f.of(signer), f.of(macKey)
+	sign := func(key string, req keys.SignRequest) error {
+		req.Key = key
+		_, err := f.km.Sign(background, req)
+		return err
+	}
+	show := func(key string) error { _, err := f.km.GetPublicKey(background, key); return err }
+	open := func(ciphertext []byte) error {
+		_, err := f.km.Decapsulate(background, keys.DecapsulateRequest{Key: f.of(kem), Ciphertext: ciphertext})
+		return err
+	}
+	for _, c := range []struct {
+		err       error
+		says, not string
+	}{
+		{sign(key, keys.SignRequest{Digest: make([]byte, 31)}), "the digest", "µ"},
+		{sign(key, keys.SignRequest{ExternalMu: make([]byte, 64)}), "ECDSA_SHA_256 does not take external_mu", "has no such algorithm"},
+		{sign(key, keys.SignRequest{Message: message, Algorithm: crypt.PureEd25519}), "has no such algorithm", "does not take"},
+		{show(mac), "has no public half", "get-public-key"},
+		{open([]byte("x")), "not as long", "context"},
+	} {
+		if c.err == nil || !strings.Contains(c.err.Error(), c.says) || strings.Contains(c.err.Error(), c.not) {
+			t.Errorf("answered %v, want %q and not %q", c.err, c.says, c.not)
+		}
+	}
+	if crypt.Supported(crypt.MLDSA44, crypt.SignVerify) == nil {
+		ml := f.make(keys.CreateRequest{Type: keys.Signing, Spec: crypt.MLDSA44}).ID
+		if err := sign(ml, keys.SignRequest{ExternalMu: make([]byte, 63)}); err == nil || !strings.Contains(err.Error(), "µ") || strings.Contains(err.Error(), "digest") {
+			t.Errorf("a µ of 63 bytes: %v", err)
+		}
+	}
+}
+
+// constant is randomness that makes the same key material every time.
+type constant struct{}
+
+func (constant) Read(p []byte) (int, error) {
+	callers := make([]uintptr, 16)
+	frames := runtime.CallersFrames(callers[:runtime.Callers(2, callers)])
+	for more := true; more; {
+		var frame runtime.Frame
+		if frame, more = frames.Next(); strings.HasSuffix(frame.Function, "crypt.GenerateMaterial") {
+			for i := range p {
+				p[i] = 7
+			}
+			return len(p), nil
+		}
+	}
+	return rand.Read(p)
+}
+
+// TestCompromisedBeforeOthers: a signature that a compromised version fits is not believed because
+// another version, of the same material, fits it too.
+func TestCompromisedBeforeOthers(t *testing.T) {
+	w := gatetest.New(t, func(cfg *haven.Config) { cfg.Random = constant{} })
+	f := &finder{t: t, rig: newRig(w)}
+	key := f.make(keys.CreateRequest{Type: keys.Signing, Spec: crypt.Ed25519}).ID
+	signature := f.sign(key)
+	f.rotate(key)
+	if string(signature) != string(f.sign(key)) {
+		t.Fatal("the versions have different material")
+	}
+	f.verifies(key, signature, true, 2, "")
+	f.compromise(key + "@1")
+	f.verifies(key, signature, false, 1, "compromised")
+	f.verifies(key+"@2", signature, true, 2, "") // who names a version means that one
 }

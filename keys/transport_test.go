@@ -2,7 +2,9 @@ package keys_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/haven-health/haven/gate"
@@ -64,9 +66,22 @@ func TestRSA(t *testing.T) {
 	_, err = f.km.Decrypt(background, keys.DecryptRequest{Key: key, Ciphertext: sealed.Ciphertext, Algorithm: crypt.PSSWithSHA256})
 	f.refused(err, gate.InvalidKeyUsage)
 
-	// A version that may not be asked is told: its ciphertext is not merely wrong.
+	// A version that may not be asked is told and not blamed: the answer is the same to its own
+	// ciphertext and to any other that fits nothing.
 	f.compromise(key + "@1")
-	_, err = f.km.Decrypt(background, keys.DecryptRequest{Key: key, Ciphertext: sealed.Ciphertext})
+	for _, ciphertext := range [][]byte{sealed.Ciphertext, make([]byte, 256)} {
+		_, err = f.km.Decrypt(background, keys.DecryptRequest{Key: key, Ciphertext: ciphertext})
+		var refused *gate.Error
+		if !errors.As(err, &refused) || refused.Code != gate.InvalidCiphertext || refused.Reason != "incomplete" ||
+			!strings.Contains(refused.Detail, "version 1 (compromised)") || strings.Contains(refused.Detail, "context") {
+			t.Errorf("answered %+v", err)
+		}
+	}
+	f.rotate(key)
+	now, err := f.km.Encrypt(background, keys.EncryptRequest{Key: key, Plaintext: message})
+	f.ok(err)
+	f.decryptsRSA(key, now.Ciphertext, 3)
+	_, err = f.km.Decrypt(background, keys.DecryptRequest{Key: key + "@1", Ciphertext: sealed.Ciphertext})
 	f.because(err, lifecycle.ReasonCompromised)
 }
 
@@ -98,18 +113,26 @@ func TestOldSecrets(t *testing.T) {
 	if bytes.Equal(opened.SharedSecret, made.SharedSecret) {
 		t.Error("an altered ciphertext gives the same secret")
 	}
-	_, err = f.km.Decapsulate(background, keys.DecapsulateRequest{Key: k, Ciphertext: altered[1:]})
+	_, err = f.km.Decapsulate(background, keys.DecapsulateRequest{Key: k + "@2", Ciphertext: altered[1:]})
 	f.refused(err, gate.InvalidCiphertext)
+	// Without a version nothing would show that the primary's secret is another.
+	_, err = f.km.Decapsulate(background, keys.DecapsulateRequest{Key: k, Ciphertext: made.Ciphertext})
+	f.refused(err, gate.InvalidRequest)
+	if err == nil || !strings.Contains(err.Error(), "KEY@N") {
+		t.Errorf("answered %v", err)
+	}
+	_, err = f.agree(key, peer)
+	f.refused(err, gate.InvalidRequest)
 
 	other, err := f.km.GetPublicKey(background, f.of(signer)) // the same curve, another usage: the same DER
 	f.ok(err)
-	_, err = f.km.DeriveSharedSecret(background, keys.AgreeRequest{Key: key, PublicKey: other.PublicKey})
+	_, err = f.km.DeriveSharedSecret(background, keys.AgreeRequest{Key: key + "@2", PublicKey: other.PublicKey})
 	f.ok(err)
 	p384 := f.make(keys.CreateRequest{Type: keys.Transport, Spec: crypt.P384, Usage: crypt.KeyAgreement})
 	other, err = f.km.GetPublicKey(background, p384.ID)
 	f.ok(err)
 	for _, wrong := range [][]byte{nil, []byte("x"), other.PublicKey, append(bytes.Clone(other.PublicKey), 0)} {
-		_, err = f.km.DeriveSharedSecret(background, keys.AgreeRequest{Key: key, PublicKey: wrong})
+		_, err = f.km.DeriveSharedSecret(background, keys.AgreeRequest{Key: key + "@2", PublicKey: wrong})
 		f.refused(err, gate.InvalidRequest)
 	}
 }

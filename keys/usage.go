@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -159,24 +160,23 @@ func (l *layer) fold(ctx context.Context, view *gate.View, to uint64, bounded bo
 	return true, nil
 }
 
-// count counts one record. Only what was done is a use; what showed a public key used none.
+// count counts one record. Only what was done is a use: what showed a public key used none, and what
+// verified nothing was a use of no version, though its record names the one that was asked.
 func (l *layer) count(encoded []byte) error {
 	r, err := journal.GlanceAt(encoded)
 	if err != nil || r.Outcome != journal.Allowed || r.Version == 0 {
 		return err
 	}
+	if verifies(r.Operation) && !bytes.HasSuffix(r.Parameters, []byte(validTrue)) {
+		return nil // of no version of the key, or of one that is not believed
+	}
 	if use := useOf(r.Operation); use != 0 {
 		l.frame = append(l.frame, counted{versionID{r.Key, r.Version}, use, r.Time})
 	}
-	if r.Operation != gate.ReEncrypt.Number {
-		return nil
-	}
-	whole, err := journal.DecodeRecord(encoded)
-	if err != nil {
-		return err
-	}
-	if to, ok := destination(whole.Parameters); ok {
-		l.frame = append(l.frame, counted{to, lifecycle.Protect, r.Time})
+	if r.Operation == gate.ReEncrypt.Number {
+		if to, ok := destination(string(r.Parameters)); ok {
+			l.frame = append(l.frame, counted{to, lifecycle.Protect, r.Time})
+		}
 	}
 	return nil
 }
@@ -192,6 +192,10 @@ func (c counted) uses() uses {
 		n.verify = 1
 	}
 	return n
+}
+
+func verifies(operation uint16) bool {
+	return operation == gate.Verify.Number || operation == gate.VerifyMAC.Number
 }
 
 // useOf tells what an operation of the table does with material; 0: nothing.

@@ -26,8 +26,8 @@ type VerifyAnswer struct {
 	Valid   bool
 	KeyID   gate.ID
 	Version uint32
-	// Reason is why it is not: "compromised" when a compromised version fits, since anyone may have
-	// made the signature and dated it back; "incomplete" when none fits and some version could not
+	// Reason is why it is not: "compromised" when a compromised version fits, whatever other version
+	// may fit too, since anyone may have made the signature and dated it back; "incomplete" when none fits and some version could not
 	// be asked, so that naming the version may answer otherwise.
 	Reason string
 }
@@ -36,6 +36,9 @@ type VerifyAnswer struct {
 // good order verify what they signed.
 func (m *Manager) Verify(ctx context.Context, c *gate.Call, req VerifyRequest) (*VerifyAnswer, error) {
 	kind, message, err := messageOf(req.Message, req.Digest, req.ExternalMu)
+	if err == nil && len(req.Signature) == 0 {
+		err = gate.Errorf(gate.InvalidRequest, "signature is required")
+	}
 	if err != nil {
 		return nil, m.gate.Refuse(ctx, c, err)
 	}
@@ -55,7 +58,7 @@ func (m *Manager) Verify(ctx context.Context, c *gate.Call, req VerifyRequest) (
 				return false, nil
 			}
 			out.Valid = err == nil && trusted
-			return err == nil, of.unsigned(t.Key, algorithm, err)
+			return err == nil, of.unsigned(t.Key, algorithm, kind, err)
 		})
 		if err != nil {
 			return gate.Outcome{}, err
@@ -66,7 +69,7 @@ func (m *Manager) Verify(ctx context.Context, c *gate.Call, req VerifyRequest) (
 			if !out.Valid {
 				out.Reason = string(lifecycle.ReasonCompromised)
 			}
-		case left != nil:
+		case left.any():
 			out.Reason = incomplete
 		}
 		return gate.Outcome{Version: out.Version, Parameters: "algorithm=" + string(algorithm) + validity(out.Valid)}, nil
@@ -80,9 +83,12 @@ func (m *Manager) Verify(ctx context.Context, c *gate.Call, req VerifyRequest) (
 // incomplete is the reason of a verification that could not ask every version.
 const incomplete = "incomplete"
 
+// validTrue ends the parameters of the record of a verification that succeeded: see [layer.count].
+const validTrue = ";valid=true"
+
 func validity(valid bool) string {
 	if valid {
-		return ";valid=true"
+		return validTrue
 	}
 	return ";valid=false"
 }

@@ -32,12 +32,16 @@ type VerifyMACAnswer struct {
 
 // VerifyMAC tells whether a MAC is valid, in time that does not depend on it.
 func (m *Manager) VerifyMAC(ctx context.Context, c *gate.Call, req VerifyMACRequest) (*VerifyMACAnswer, error) {
-	if err := checkMessage(req.Message); err != nil {
+	err := checkMessage(req.Message)
+	if err == nil && len(req.MAC) == 0 {
+		err = gate.Errorf(gate.InvalidRequest, "mac is required")
+	}
+	if err != nil {
 		return nil, m.gate.Refuse(ctx, c, err)
 	}
 	var out VerifyMACAnswer
 	r := gate.Request{References: []gate.Reference{{Text: req.Key}}, Asked: gate.Asked{Algorithm: by(access.MACAlgorithm, req.Algorithm)}}
-	err := m.gate.Do(ctx, c, r, func(a gate.Approved) (gate.Outcome, error) {
+	err = m.gate.Do(ctx, c, r, func(a gate.Approved) (gate.Outcome, error) {
 		t := a.Target(0)
 		of := targetKind(t)
 		algorithm := of.algorithm(req.Algorithm)
@@ -57,7 +61,7 @@ func (m *Manager) VerifyMAC(ctx context.Context, c *gate.Call, req VerifyMACRequ
 		switch {
 		case found != nil:
 			out.Valid, out.Version = true, found.Version
-		case left != nil:
+		case left.any():
 			out.Reason = incomplete
 		}
 		return gate.Outcome{Version: out.Version, Parameters: "algorithm=" + string(algorithm) + validity(out.Valid)}, nil

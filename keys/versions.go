@@ -3,7 +3,8 @@ package keys
 import (
 	"context"
 	"errors"
-	"iter"
+	"fmt"
+	"strings"
 
 	"github.com/haven-health/haven/gate"
 	"github.com/haven-health/haven/internal/crypt"
@@ -14,59 +15,96 @@ import (
 // naming them.
 const maxTried = 100
 
+// unasked tells which versions a call may have meant and was not compared with.
+type unasked struct {
+	key     gate.ID
+	stopped []string // those whose state does not allow the use, with the reason
+	older   bool     // there are more than maxTried
+}
+
+func (u *unasked) any() bool { return u.older || len(u.stopped) > 0 }
+
+// String says which they are. None of them is said to be the one.
+func (u *unasked) String() string {
+	const shown = 8
+	var parts []string
+	if n := len(u.stopped); n > shown {
+		parts = append(parts, fmt.Sprintf("because of their state, %s and %d more", strings.Join(u.stopped[:shown], ", "), n-shown))
+	} else if n > 0 {
+		parts = append(parts, "because of their state, "+strings.Join(u.stopped, ", "))
+	}
+	if u.older {
+		parts = append(parts, fmt.Sprintf("any but the newest %d, which are reached by KEY@N", maxTried))
+	}
+	return "not asked were, of key " + u.key.String() + ": " + strings.Join(parts, "; ")
+}
+
 // find calls f with each version that a call on the first target may mean, until one fits: the one
 // that was named, or else the primary and then the others, newest first. Versions whose state does
 // not allow the use are left out; trusted is false for one that is compromised, of which only
-// signatures are looked at. It returns the target that fitted, nil if none did; then left is not
-// nil if there is one that was not asked, and tells why.
-func (r *Ring) find(ctx context.Context, a gate.Approved, use lifecycle.Use, f func(t *gate.Target, trusted bool) (bool, error)) (fits *gate.Target, left, err error) {
+// signatures are looked at, and those before all others. It returns the target that fitted, nil if
+// none did, and then what was not asked.
+func (r *Ring) find(ctx context.Context, a gate.Approved, use lifecycle.Use, f func(t *gate.Target, trusted bool) (bool, error)) (fits *gate.Target, left unasked, err error) {
 	first := a.Target(0)
-	for tried, n := range numbers(first) {
-		if tried == maxTried {
-			return nil, gate.Errorf(gate.InvalidState, "only the newest %d versions of key %s were asked; name the version, KEY@N", maxTried, first.Key), nil
-		}
+	numbers, older := r.candidates(first, use)
+	left = unasked{key: first.Key, older: older}
+	for _, n := range numbers {
 		t := *first
 		version, err := r.at(ctx, a.Reading(), &t, n)
 		if err != nil {
-			return nil, nil, err
+			return nil, left, err
 		}
 		t.Domain = version
 		err = t.Check(use, a.Time())
-		if errors.Is(err, gate.InvalidState) {
-			left = err
+		var refused *gate.Error
+		if errors.As(err, &refused) && refused.Code == gate.InvalidState {
+			left.stopped = append(left.stopped, fmt.Sprintf("version %d (%s)", n, refused.Reason))
 			continue
 		}
 		if err != nil && !errors.Is(err, lifecycle.ErrUntrusted) {
-			return nil, nil, err
+			return nil, left, err
 		}
 		ok, err := f(&t, err == nil)
 		if ok || err != nil {
-			return &t, nil, err
+			return &t, left, err
 		}
 	}
 	return nil, left, nil
 }
 
-// numbers yields the versions that a target may mean, counted from 0.
-func numbers(t *gate.Target) iter.Seq2[int, uint32] {
-	return func(yield func(int, uint32) bool) {
-		i := 0
-		if t.Version != 0 {
-			if !yield(i, t.Version) || t.Named {
-				return
-			}
-			i++
-		}
-		for n := t.State.Versions; n > 0; n-- {
-			if n == t.Version {
-				continue
-			}
-			if !yield(i, n) {
-				return
-			}
-			i++
+// candidates returns the versions that a target may mean, in the order in which they are asked. For a
+// signature those come first that are marked as compromised: should another version have the same
+// material, what it would verify is not believed. older tells that there are more than maxTried.
+func (r *Ring) candidates(t *gate.Target, use lifecycle.Use) (numbers []uint32, older bool) {
+	if t.Named {
+		return []uint32{t.Version}, false
+	}
+	var doubted []uint32
+	add := func(n uint32) {
+		switch {
+		case len(doubted)+len(numbers) == maxTried:
+			older = true
+		case use == lifecycle.VerifySignature && r.marked(t, n):
+			doubted = append(doubted, n)
+		default:
+			numbers = append(numbers, n)
 		}
 	}
+	if t.Version != 0 {
+		add(t.Version)
+	}
+	for n := t.State.Versions; n > 0 && !older; n-- {
+		if n != t.Version {
+			add(n)
+		}
+	}
+	return append(doubted, numbers...), older
+}
+
+// marked tells whether a version is marked as compromised. It reads the chain of stops, not the
+// version: a mark that comes meanwhile changes the key, too, which the operation has read.
+func (r *Ring) marked(t *gate.Target, n uint32) bool {
+	return n <= t.State.CompromisedThrough || r.cfg.View.Stopped(versionRef(versionID{t.Key, n})).Compromised
 }
 
 // public returns the public half of the target's version. It needs no material: it outlives it.

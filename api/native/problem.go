@@ -17,7 +17,8 @@ type Problem struct {
 	Code string `json:"code"`
 	// Detail tells people what happened, to which key, and what to do.
 	Detail string `json:"detail,omitzero"`
-	// Reason refines invalid_state: the state or mark that forbids it.
+	// Reason refines invalid_state: the state or mark that forbids it. Of invalid_ciphertext it is
+	// incomplete where some version of the key was not asked.
 	Reason    string `json:"reason,omitzero"`
 	KeyID     string `json:"key_id,omitzero"`
 	RequestID string `json:"request_id,omitzero"`

@@ -15,8 +15,9 @@ func (a *app) agree() *cobra.Command {
 	c := &cobra.Command{
 		Use: "agree", Short: "Agree on a secret with the holder of another key", GroupID: groupUse,
 		Long: `Compute the secret that a key agreement key shares with the holder of a public key of the same
-curve (ECDH). Both sides have to mean the same version: after a rotation name it, KEY@N. The secret
-is binary and no key yet: derive keys from it by a KDF that binds both public keys.
+curve (ECDH). Both sides have to mean the same version: a key that was rotated has to be named with the
+version that haven public-key showed, KEY@N. The secret is binary and no key yet: derive keys from it
+by a KDF that binds both public keys.
 
 Fields of --output json: shared_secret (base64), algorithm, key_id, version.`,
 		Example: `  haven agree --key alias/laboratory --peer laboratory.pem --out shared.bin`,

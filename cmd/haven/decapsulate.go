@@ -13,9 +13,10 @@ func (a *app) decapsulate() *cobra.Command {
 	var in, out string
 	c := &cobra.Command{
 		Use: "decapsulate", Short: "Get the secret that was encapsulated to a key", GroupID: groupUse,
-		Long: `Get the secret of a ciphertext that haven encapsulate made. Name the version, KEY@N: another
-version's or an altered ciphertext gives another secret, and no error (FIPS 203). What is done with
-the secret has to show that both sides have the same. The secret is binary.
+		Long: `Get the secret of a ciphertext that haven encapsulate made. Name the version that it
+showed, KEY@N; for a key that was rotated that is required. Another version's or an altered ciphertext
+gives another secret, and no error (FIPS 203): what is done with the secret has to show that both
+sides have the same. The secret is binary.
 
 Fields of --output json: shared_secret (base64), algorithm, key_id, version.`,
 		Example: `  haven decapsulate --key alias/sessions@1 --in session.kem --out session.key`,
