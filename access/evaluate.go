@@ -151,7 +151,7 @@ func (r *Request) allowedBy(p *Policy) bool { return p == nil || p.find(r, false
 // find returns the index of the first statement of an effect that matches, -1 if none does.
 func (p *Policy) find(r *Request, deny bool) int {
 	for i := range p.statements {
-		if s := &p.statements[i]; s.deny == deny && s.matches(r) {
+		if s := &p.statements[i]; s.deny == deny && s.actions.has(r.Action) && s.matches(r) {
 			return i
 		}
 	}

@@ -10,6 +10,9 @@ type pattern struct {
 	// segments, of an ARN, are the patterns of its six parts; each matches within its own part,
 	// whatever wildcards it has.
 	segments []pattern
+	// exact is the whole of an ARN that has no wildcard and no variable: most have none, and what
+	// decides compares many.
+	exact string
 	// all tells that it is "*": it matches everything.
 	all bool
 }
@@ -118,7 +121,24 @@ func parseARN(s string, variables bool) (p pattern, wrong string) {
 		}
 		p.segments = append(p.segments, one)
 	}
+	p.exact = p.literal()
 	return p, ""
+}
+
+// literal returns the text of an ARN's pattern that matches nothing else, "" for others.
+func (p *pattern) literal() string {
+	texts := make([]string, 0, arnParts)
+	for _, segment := range p.segments {
+		switch {
+		case len(segment.parts) == 0:
+			texts = append(texts, "")
+		case len(segment.parts) == 1 && segment.parts[0].kind == literal:
+			texts = append(texts, segment.parts[0].text)
+		default:
+			return ""
+		}
+	}
+	return strings.Join(texts, ":")
 }
 
 const arnParts = 6
@@ -146,6 +166,9 @@ func (p *pattern) match(text string, fold bool, r *Request) bool {
 	if p.all {
 		return true
 	}
+	if p.exact != "" {
+		return text == p.exact
+	}
 	if p.segments == nil {
 		return matchParts(p.parts, text, fold, r)
 	}
@@ -167,6 +190,14 @@ func (p *pattern) match(text string, fold bool, r *Request) bool {
 
 // matchParts is the usual matching with one star to come back to, over runs instead of bytes.
 func matchParts(parts []part, text string, fold bool, r *Request) bool {
+	switch { // what most patterns are
+	case len(parts) == 1 && parts[0].kind == anyText:
+		return true
+	case len(parts) == 1 && parts[0].kind == literal && !fold:
+		return text == parts[0].text
+	case len(parts) == 2 && parts[0].kind == literal && parts[1].kind == anyText && !fold:
+		return strings.HasPrefix(text, parts[0].text)
+	}
 	star, mark, i, t := -1, 0, 0, 0
 	for i < len(parts) || t < len(text) {
 		if i < len(parts) {

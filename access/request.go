@@ -221,6 +221,9 @@ func (r *Request) global(k Key, suffix string) (string, bool) {
 
 // tagged finds a tag; the case of its name plays no part, as in AWS.
 func tagged(tags map[string]string, name string) (string, bool) {
+	if len(tags) == 0 {
+		return "", false
+	}
 	if v, ok := tags[name]; ok {
 		return v, true
 	}

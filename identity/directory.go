@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/haven-health/haven/access"
@@ -52,32 +53,45 @@ func (d *Directory) loadCredential(ctx context.Context, hash [32]byte) (*credent
 
 // loadPrincipal makes a principal of its item and those of its groups and policies.
 func (d *Directory) loadPrincipal(ctx context.Context, id gate.ID) (*gate.Principal, gate.Rests, error) {
-	l := loading{d: d, ctx: ctx}
-	p, _, err := l.principal(id)
-	return p, l.rests, err
+	return d.settled(ctx, func(l *loading) (*gate.Principal, error) { return l.principal(id) })
+}
+
+// settled loads a principal. Its items are read one after another: a policy may be gone because it was
+// taken from the principal meanwhile. It is missing if whatever names it is the same when all is read
+// again.
+func (d *Directory) settled(ctx context.Context, load func(*loading) (*gate.Principal, error)) (*gate.Principal, gate.Rests, error) {
+	var before map[store.Ref]uint64
+	for {
+		l := loading{d: d, ctx: ctx, revisions: map[store.Ref]uint64{}}
+		p, err := load(&l)
+		if !l.dangling || maps.Equal(l.revisions, before) {
+			return p, l.rests, err
+		}
+		before = l.revisions
+	}
 }
 
 // principal reads a principal that is in force.
-func (l *loading) principal(id gate.ID) (*gate.Principal, *principalBody, error) {
+func (l *loading) principal(id gate.ID) (*gate.Principal, error) {
 	items, err := l.get(principalRef(id))
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if items[0].Revision == 0 {
-		return nil, nil, nobody()
+		return nil, nobody()
 	}
 	body, err := decodePrincipal(&items[0])
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if body.Disabled {
-		return nil, nil, nobody()
+		return nil, nobody()
 	}
 	p := principalOf(id, body, l.d.account)
 	if err := l.policies(body, p.Access); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return &p, body, nil
+	return &p, nil
 }
 
 // loading reads the items that one principal is made of, and notes them.
@@ -86,6 +100,14 @@ type loading struct {
 	ctx   context.Context
 	rests gate.Rests
 	read  bool
+	// revisions are those of all that was read, and dangling that something named was not there.
+	revisions map[store.Ref]uint64
+	dangling  bool
+}
+
+func (l *loading) missing(what string) error {
+	l.dangling = true
+	return missing(what)
 }
 
 // get reads items and notes them, with the earliest epoch of any.
@@ -100,6 +122,9 @@ func (l *loading) get(refs ...store.Ref) ([]store.Item, error) {
 			l.rests.Epoch, l.read = epoch, true
 		}
 		l.rests.On = append(l.rests.On, part...)
+		for i := range items {
+			l.revisions[items[i].Ref] = items[i].Revision
+		}
 		out = append(out, items...)
 	}
 	return out, nil
@@ -118,7 +143,7 @@ func (l *loading) policies(b *principalBody, to *access.Principal) error {
 	}
 	for i := range groups {
 		if groups[i].Revision == 0 {
-			return missing("group")
+			return l.missing("group")
 		}
 		group, err := decodeGroup(&groups[i])
 		if err != nil {
@@ -158,7 +183,7 @@ func (l *loading) compiled(ids []gate.ID) ([]*access.Policy, error) {
 	}
 	for i := range items {
 		if items[i].Revision == 0 {
-			return nil, missing("policy")
+			return nil, l.missing("policy")
 		}
 		body, err := decodePolicy(&items[i])
 		if err != nil {

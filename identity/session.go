@@ -33,27 +33,27 @@ type sessionBody struct {
 // loadSession makes the principal of a session: the role's, as long as the role is in force, within
 // the session policy. What becomes of who began it changes nothing, as with AWS.
 func (d *Directory) loadSession(ctx context.Context, hash [32]byte) (*gate.Principal, gate.Rests, error) {
-	l := loading{d: d, ctx: ctx}
-	items, err := l.get(credentialRef(hash))
-	if err != nil {
-		return nil, l.rests, err
-	}
-	if items[0].Revision == 0 {
-		return nil, l.rests, nobody()
-	}
-	c, err := decodeCredential(&items[0])
-	if err != nil {
-		return nil, l.rests, err
-	}
-	if c.Session == nil {
-		return nil, l.rests, nobody()
-	}
-	p, _, err := l.principal(c.Principal)
-	if err != nil {
-		return nil, l.rests, err
-	}
-	err = d.assume(p, c)
-	return p, l.rests, err
+	return d.settled(ctx, func(l *loading) (*gate.Principal, error) {
+		items, err := l.get(credentialRef(hash))
+		if err != nil {
+			return nil, err
+		}
+		if items[0].Revision == 0 {
+			return nil, nobody()
+		}
+		c, err := decodeCredential(&items[0])
+		if err != nil {
+			return nil, err
+		}
+		if c.Session == nil {
+			return nil, nobody()
+		}
+		p, err := l.principal(c.Principal)
+		if err != nil {
+			return nil, err
+		}
+		return p, d.assume(p, c)
+	})
 }
 
 // assume makes of a role's principal that of a session.
