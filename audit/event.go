@@ -80,8 +80,11 @@ func (r *Reader) event(record *journal.Record, p personal, position uint64) Even
 	}
 	if op != nil {
 		e.EventName, e.ReadOnly = op.Event, !op.Mutates
-		if service, _, _ := strings.Cut(op.Permission, ":"); service == "kms" || service == "cloudtrail" || service == "iam" || service == "secretsmanager" {
+		if service, _, _ := strings.Cut(op.Permission, ":"); service == "kms" || service == "cloudtrail" || service == "iam" || service == "sts" || service == "secretsmanager" {
 			e.EventSource = service + ".amazonaws.com"
+		}
+		if op == gate.GetCallerIdentity { // which needs no permission
+			e.EventSource = "sts.amazonaws.com"
 		}
 		if op.Internal || record.Flags&journal.System != 0 {
 			e.EventType = "AwsServiceEvent"

@@ -47,6 +47,10 @@ func TestWire(t *testing.T) {
 			}, keyWant()},
 		{"describe-key", `{"key":"k@2"}`, keyDocument, false,
 			func(ctx context.Context, c *client.Client) (any, error) { return c.DescribeKey(ctx, "k@2") }, keyWant()},
+		{"create-principal", `{"kind":"user","name":"amina","tags":{"a":"b"}}`, principalDocument, true,
+			func(ctx context.Context, c *client.Client) (any, error) {
+				return c.CreatePrincipal(ctx, client.CreatePrincipalRequest{Kind: client.User, Name: "amina", Tags: map[string]string{"a": "b"}})
+			}, principalWant()},
 		{"list-keys", `{"type":"data","limit":1,"cursor":"c"}`, `{"keys":[` + keyDocument + `],"next_cursor":"d"}`, false,
 			func(ctx context.Context, c *client.Client) (any, error) {
 				return c.ListKeys(ctx, client.ListKeysRequest{Type: client.Data, Limit: 1, Cursor: "c"})
@@ -203,7 +207,8 @@ func TestSecretsDoNotPrint(t *testing.T) {
 	const canary = "canary"
 	var out strings.Builder
 	values := []any{client.Token(canary), client.Sensitive(canary), client.Config{Token: canary},
-		&client.DecryptResponse{Plaintext: []byte(canary)}, client.EncryptRequest{Plaintext: []byte(canary)}}
+		&client.DecryptResponse{Plaintext: []byte(canary)}, client.EncryptRequest{Plaintext: []byte(canary)},
+		&client.Credential{Token: canary, SecretAccessKey: canary}, client.Credential{Token: canary, SecretAccessKey: canary}}
 	for _, v := range values {
 		fmt.Fprintf(&out, "%v %+v %#v %s %q %x %d\n", v, v, v, v, v, v, v)
 		slog.New(slog.NewJSONHandler(&out, nil)).Info("x", "v", fmt.Sprint(v))

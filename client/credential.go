@@ -2,6 +2,8 @@ package client
 
 import (
 	"context"
+	"fmt"
+	"log/slog"
 	"time"
 )
 
@@ -31,6 +33,14 @@ type Credential struct {
 	// the credential.
 	Replayed bool `json:"replayed,omitzero"`
 }
+
+// Format implements [fmt.Formatter] for every verb: it tells which credential it is, and no secret.
+func (c Credential) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "%s credential %s", string(c.Type), c.ID)
+}
+
+// LogValue implements [slog.LogValuer].
+func (c Credential) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(c)) }
 
 // CreateCredentialRequest asks for a credential. Type is required; an empty Principal is the caller.
 type CreateCredentialRequest struct {

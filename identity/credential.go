@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -36,7 +38,15 @@ type Credential struct {
 	Replayed bool `json:"replayed,omitzero"`
 }
 
-// document shows a credential without any secret.
+// Format implements fmt.Formatter for every verb: it tells which credential it is, and no secret.
+func (c Credential) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "%s credential %s", c.Type, c.ID)
+}
+
+// LogValue implements slog.LogValuer.
+func (c Credential) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(c)) }
+
+// credentialDocument shows a credential without any secret.
 func (e *edit) credentialDocument(hash [32]byte, b *credentialBody) Credential {
 	c := Credential{
 		ID: b.KeyID, Type: b.Type, Principal: arn(e.m.directory.account, spaceOf(e.body.Kind), e.body.Name),

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -178,6 +179,15 @@ func TestCredentialsEnd(t *testing.T) {
 	list, err := p.Identity().ListCredentials(background, identity.ListCredentialsRequest{Principal: "nurse"})
 	if err != nil || len(list.Credentials) != 2 || list.Credentials[0].ID != p.credential {
 		t.Errorf("%+v, %v", list, err)
+	}
+}
+
+func TestCredentialsDoNotPrint(t *testing.T) {
+	made := identity.Credential{ID: "id", Token: "canary", SecretAccessKey: "canary"}
+	for _, v := range []any{made, &made, []identity.Credential{made}} {
+		if shown := fmt.Sprintf("%v %+v %#v %s %q %x", v, v, v, v, v, v); strings.Contains(shown, "canary") || !strings.Contains(shown, "id") {
+			t.Errorf("prints as %s", shown)
+		}
 	}
 }
 
