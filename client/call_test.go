@@ -47,10 +47,6 @@ func TestWire(t *testing.T) {
 			}, keyWant()},
 		{"describe-key", `{"key":"k@2"}`, keyDocument, false,
 			func(ctx context.Context, c *client.Client) (any, error) { return c.DescribeKey(ctx, "k@2") }, keyWant()},
-		{"create-principal", `{"kind":"user","name":"amina","tags":{"a":"b"}}`, principalDocument, true,
-			func(ctx context.Context, c *client.Client) (any, error) {
-				return c.CreatePrincipal(ctx, client.CreatePrincipalRequest{Kind: client.User, Name: "amina", Tags: map[string]string{"a": "b"}})
-			}, principalWant()},
 		{"list-keys", `{"type":"data","limit":1,"cursor":"c"}`, `{"keys":[` + keyDocument + `],"next_cursor":"d"}`, false,
 			func(ctx context.Context, c *client.Client) (any, error) {
 				return c.ListKeys(ctx, client.ListKeysRequest{Type: client.Data, Limit: 1, Cursor: "c"})

@@ -3,17 +3,10 @@ package client_test
 import (
 	"reflect"
 	"testing"
-	"time"
 
 	"github.com/haven-health/haven/client"
 	"github.com/haven-health/haven/haventest"
 )
-
-const principalDocument = `{"id":"p","arn":"a","name":"amina","kind":"user","disabled":true,"groups":["nurses"],"created_at":"2026-03-03T00:00:00Z"}`
-
-func principalWant() *client.Principal {
-	return &client.Principal{ID: "p", ARN: "a", Name: "amina", Kind: client.User, Disabled: true, Groups: []string{"nurses"}, CreatedAt: time.Date(2026, 3, 3, 0, 0, 0, 0, time.UTC)}
-}
 
 // TestPeople walks the operations on principals, groups and credentials, against a real server:
 // what one call makes, the next one names.
