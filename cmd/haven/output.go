@@ -66,6 +66,15 @@ func printable(s string) string {
 	}, s)
 }
 
+// printableLines is a text of several lines that moves nothing but to the next line.
+func printableLines(s string) string {
+	lines := strings.Split(strings.TrimRight(strings.ReplaceAll(s, "\t", "    "), "\r\n"), "\n")
+	for i, line := range lines {
+		lines[i] = printable(strings.TrimSuffix(line, "\r"))
+	}
+	return strings.Join(lines, "\n")
+}
+
 // when is a time for people; "" for none.
 func when(t time.Time) string {
 	if t.IsZero() {
