@@ -152,9 +152,6 @@ func (s *System) Manager() *keys.Manager { return s.manager }
 // Audit returns the audit trail, for surfaces: it takes calls that the gate began.
 func (s *System) Audit() *audit.Reader { return s.audit }
 
-// Directory looks principals and credentials up, for what checks proofs.
-func (s *System) Directory() *identity.Directory { return s.directory }
-
 // IdentityManager manages principals, for surfaces: it takes calls that the gate began.
 func (s *System) IdentityManager() *identity.Manager { return s.people }
 
@@ -197,12 +194,11 @@ func assemble(ctx context.Context, l *Locked, roots *roots, integrity secret.Byt
 		return nil, err
 	}
 	s.secrets = secrets
-	s.directory = identity.New(s.view, l.cfg.Account, secrets)
-	s.ring = l.ring(s.view, roots, storeID, s.directory.NamesOf)
 	if s.issuers, err = oidc.New(l.cfg.Issuers, l.cfg.Log); err != nil {
 		return nil, err
 	}
-	s.directory.Believe(s.issuers)
+	s.directory = identity.New(identity.Config{View: s.view, Account: l.cfg.Account, Region: l.cfg.Region, Secrets: secrets, Issuers: s.issuers})
+	s.ring = l.ring(s.view, roots, storeID, s.directory.NamesOf)
 	if auth == nil {
 		if s.admin, err = localAdministrator(ctx, s.directory); err != nil {
 			return nil, err

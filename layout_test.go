@@ -31,13 +31,13 @@ var mayImport = map[string]string{
 	"store/storetest": "journal store",
 
 	// The one door. It gets the MAC of items as a function and knows no keys.
-	"gate": "access internal/blob internal/clock internal/fault internal/secret journal lifecycle store",
+	"gate": "access internal/blob internal/clock internal/fault internal/secret internal/sigv4 journal lifecycle store",
 
 	"gate/gatetest": ". gate identity internal/clock internal/secret journal lifecycle seal store store/memory",
 
 	// The domains: never each other.
 	"keys":     "access gate internal/blob internal/crypt internal/fault internal/secret journal lifecycle store",
-	"identity": "access gate identity identity/oidc internal/secret store",
+	"identity": "access gate identity/oidc internal/secret internal/sigv4 store",
 	"audit":    "gate internal/blob journal store",
 
 	// Tokens that others issue: it knows nobody, and nothing of ours.
@@ -48,9 +48,9 @@ var mayImport = map[string]string{
 	"seal": "internal/blob internal/crypt internal/secret",
 
 	// The ways in.
-	"api/native": "audit gate identity internal/blob internal/secret keys lifecycle",
+	"api/native": "audit gate identity internal/blob internal/secret internal/sigv4 keys lifecycle",
 	"server":     "internal/clock internal/disk",
-	"client":     "internal/blob internal/clock internal/crypt internal/secret",
+	"client":     "internal/blob internal/clock internal/crypt internal/secret internal/sigv4",
 
 	// The bottom.
 	"internal/blob":     "",

@@ -4,12 +4,11 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/pem"
 	"errors"
-	"fmt"
 	"io"
 	"math/big"
 	"net/http"
@@ -18,15 +17,12 @@ import (
 	"time"
 
 	"github.com/haven-health/haven/client"
-	"github.com/haven-health/haven/gate"
-	"github.com/haven-health/haven/gate/gatetest"
 	"github.com/haven-health/haven/haventest"
-	"github.com/haven-health/haven/store"
+	"github.com/haven-health/haven/identity"
 )
 
-// certified makes a certificate that nobody but its holder signed, and registers it for the
-// administrator. It returns what registers it.
-func certified(t *testing.T, h *haventest.Server, name string, register bool) (*tls.Certificate, gate.Change) {
+// certified makes a certificate that nobody but its holder signed.
+func certified(t *testing.T, name string) *tls.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -40,49 +36,27 @@ func certified(t *testing.T, h *haventest.Server, name string, register bool) (*
 	if err != nil {
 		t.Fatal(err)
 	}
-	admin := administrator(t, h)
-	hash := sha256.Sum256(der)
-	change := gate.Change{
-		Ref:  store.Ref{Kind: store.KindCredential, ID: string(hash[:])},
-		Also: []store.Ref{{Kind: store.KindPrincipal, ID: string(admin[:])}},
-		Body: fmt.Appendf(nil, `{"v":1,"type":"client-certificate","principal":%q,"created":"2026-01-01T00:00:00Z"}`, admin),
-	}
-	change.Index[0] = string(admin[:])
-	if register {
-		stageAs(t, h, admin, change)
-	}
-	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, change
+	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
-func administrator(t *testing.T, h *haventest.Server) gate.ID {
+// register makes a certificate a credential of the administrator, and returns its id.
+func register(t *testing.T, h *haventest.Server, c *tls.Certificate) string {
 	t.Helper()
-	key, err := h.System().KeyManager().DescribeKey(t.Context(), "alias/haven-master")
+	made, err := h.System().Identity().CreateCredential(t.Context(), identity.CreateCredentialRequest{
+		Type: "client-certificate", Certificate: string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Certificate[0]})),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return key.CreatedBy
-}
-
-func stageAs(t *testing.T, h *haventest.Server, admin gate.ID, changes ...gate.Change) {
-	t.Helper()
-	g := h.System().Gate()
-	call, err := g.Begin(t.Context(), gatetest.Staging, gate.Proof{Local: admin})
-	if err == nil {
-		err = g.Do(t.Context(), call, gate.Request{}, func(gate.Approved) (gate.Outcome, error) {
-			return gate.Outcome{Changes: changes}, nil
-		})
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	return made.ID
 }
 
 // TestClientCertificate: a registered certificate is who calls, over a real connection, without a
 // token and without an authority; deleting its credential ends it, on the open connection too.
 func TestClientCertificate(t *testing.T) {
 	h := haventest.New(t, haventest.InMemory())
-	known, change := certified(t, h, "clinic", true)
-	strange, _ := certified(t, h, "clinic", false)
+	known, strange := certified(t, "clinic"), certified(t, "clinic")
+	credential := register(t, h, known)
 	with := func(c *tls.Certificate, token client.Token) error {
 		api, err := client.New(client.Config{Endpoint: h.Endpoint(), CAFile: h.CAFile(), Certificate: c, Token: token})
 		if err != nil {
@@ -109,11 +83,9 @@ func TestClientCertificate(t *testing.T) {
 	if _, err := api.GenerateRandom(t.Context(), 16); err != nil {
 		t.Fatal(err)
 	}
-	items, _, err := h.System().Gate().View().Get(t.Context(), change.Ref)
-	if err != nil {
+	if err := h.System().Identity().DeleteCredential(t.Context(), identity.DeleteCredentialRequest{Credential: credential}); err != nil {
 		t.Fatal(err)
 	}
-	stageAs(t, h, administrator(t, h), gate.Change{Ref: change.Ref, Before: &items[0], Delete: true, Also: change.Also})
 	if _, err := api.GenerateRandom(t.Context(), 16); !errors.Is(err, client.Unauthenticated) {
 		t.Errorf("after its credential was deleted: %v", err)
 	}
@@ -123,8 +95,8 @@ func TestClientCertificate(t *testing.T) {
 // one too: a client that means to show another certificate by then is not taken for its holder.
 func TestLesson15CertificateOfAConnectionStays(t *testing.T) {
 	h := haventest.New(t, haventest.InMemory())
-	known, _ := certified(t, h, "known", true)
-	strange, _ := certified(t, h, "strange", false)
+	known, strange := certified(t, "known"), certified(t, "strange")
+	register(t, h, known)
 	shown := strange
 	transport := h.HTTPClient().Transport.(*http.Transport)
 	transport.DisableKeepAlives = true
@@ -155,5 +127,42 @@ func TestLesson15CertificateOfAConnectionStays(t *testing.T) {
 	transport.TLSClientConfig.ClientSessionCache = nil
 	if status := ask(); status != http.StatusOK || resumed {
 		t.Errorf("a connection of its own: %d, resumed %v", status, resumed)
+	}
+}
+
+// TestSigningClient: requests signed with an access key are its principal's over a real connection, also
+// those that are large or change something, and with another secret, or another region, nobody's.
+func TestSigningClient(t *testing.T) {
+	h := haventest.New(t, haventest.InMemory())
+	made, err := h.System().Identity().CreateCredential(t.Context(), identity.CreateCredentialRequest{Type: "access-key"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	with := func(secret, region string) *client.Client {
+		api, err := client.New(client.Config{
+			Endpoint: h.Endpoint(), CAFile: h.CAFile(), SigningKey: client.SigningKey{ID: made.ID, Secret: client.Token(secret), Region: region},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(api.Close)
+		return api
+	}
+	api := with(made.SecretAccessKey, "")
+	key, err := api.CreateKey(t.Context(), client.CreateKeyRequest{Purpose: "Lab results", Type: client.Data})
+	if err != nil {
+		t.Fatal(err)
+	}
+	items := make([]client.BatchItem, 100)
+	for i := range items {
+		items[i].Encrypt = &client.EncryptRequest{Key: key.KeyID, Plaintext: make([]byte, 1000)}
+	}
+	if results, err := api.Batch(t.Context(), items); err != nil || results[99].Err != nil {
+		t.Errorf("a batch: %v", err)
+	}
+	for _, stranger := range []*client.Client{with("x"+made.SecretAccessKey[1:], ""), with(made.SecretAccessKey, "eu-central-1")} {
+		if _, err := stranger.GenerateRandom(t.Context(), 16); !errors.Is(err, client.Unauthenticated) {
+			t.Errorf("a stranger: %v", err)
+		}
 	}
 }

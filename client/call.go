@@ -92,10 +92,15 @@ func (c *Client) send(ctx context.Context, name string, body []byte, idempotency
 		request.Header.Set("Authorization", "Bearer "+string(c.token))
 	}
 	request.Header.Set("Content-Type", "application/json")
-	request.Header.Set("User-Agent", "haven-go")
 	if idempotencyKey != "" {
 		request.Header.Set("Idempotency-Key", idempotencyKey)
 	}
+	if c.signer != nil {
+		if err := c.signer.sign(request, body); err != nil {
+			return nil, fmt.Errorf("client: %s: sign the request: %w", name, err)
+		}
+	}
+	request.Header.Set("User-Agent", "haven-go")
 	answer, err := c.http.Do(request)
 	if err != nil {
 		return nil, fmt.Errorf("client: %s: %w", name, err)

@@ -38,8 +38,10 @@ type Config struct {
 	// SystemCAs trusts the machine's own certificate authorities, for a server with a public
 	// certificate. False: only CAFile or RootCAs are trusted.
 	SystemCAs bool
-	// Token is the bearer token. Required, unless there is a Certificate.
+	// Token is the bearer token. Required, unless there is a Certificate or a SigningKey.
 	Token Token
+	// SigningKey signs every request in place of a Token, so that no secret is sent at all. Optional.
+	SigningKey SigningKey
 	// Certificate is shown to the server, with proof of its key: alone it is who calls, if the server
 	// knows it; with a Token both must be the same principal's. Optional.
 	Certificate *tls.Certificate
@@ -56,6 +58,9 @@ type Config struct {
 	// Wrap puts something around the transport, such as tracing or a log of request ids. It sees
 	// the token of every try, and must not follow redirects. Optional.
 	Wrap func(http.RoundTripper) http.RoundTripper
+	// Now is the time that requests are signed at; the server accepts five minutes of difference.
+	// Optional: nil means the machine's clock.
+	Now func() time.Time
 	// Wait pauses between tries and ends early, with the context's error, when it is done.
 	// Optional: nil waits for real; tests give their own.
 	Wait func(context.Context, time.Duration) error
@@ -66,6 +71,7 @@ type Config struct {
 type Client struct {
 	endpoint string // without a slash at its end
 	token    Token
+	signer   *signer // nil without an access key
 	http     *http.Client
 	random   io.Reader
 	wait     func(context.Context, time.Duration) error
@@ -78,8 +84,12 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	if cfg.Token == "" && cfg.Certificate == nil {
-		return nil, errors.New("client: a token or a certificate is required")
+	if cfg.Token == "" && cfg.Certificate == nil && cfg.SigningKey.ID == "" {
+		return nil, errors.New("client: a token, an access key or a certificate is required")
+	}
+	signer, err := cfg.signer()
+	if err != nil {
+		return nil, err
 	}
 	if strings.ContainsAny(string(cfg.Token), " \t\r\n") {
 		return nil, errors.New("client: a token has no white space in it")
@@ -91,7 +101,7 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{endpoint: endpoint, token: cfg.Token, random: cfg.Random, wait: cfg.Wait}
+	c := &Client{endpoint: endpoint, token: cfg.Token, signer: signer, random: cfg.Random, wait: cfg.Wait}
 	if c.random == nil {
 		c.random = rand.Reader
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -221,7 +222,10 @@ func TestFromEnvironment(t *testing.T) {
 	write(t, filepath.Join(data, "ready.json"), `{"endpoint":"`+s.URL+`","ca_file":"`+ca+`","region":"r","pid":1,"token":"ready-token"}`)
 	call := func(variables map[string]string) string {
 		t.Helper()
-		for _, name := range []string{"HAVEN_ENDPOINT", "HAVEN_CA", "HAVEN_TOKEN", "HAVEN_DATA"} {
+		for _, name := range []string{
+			"HAVEN_ENDPOINT", "HAVEN_CA", "HAVEN_TOKEN", "HAVEN_DATA", "HAVEN_REGION",
+			"HAVEN_ACCESS_KEY_ID", "HAVEN_SECRET_ACCESS_KEY", "HAVEN_CLIENT_CERT", "HAVEN_CLIENT_KEY",
+		} {
 			t.Setenv(name, variables[name])
 		}
 		c, err := client.FromEnvironment()
@@ -247,7 +251,16 @@ func TestFromEnvironment(t *testing.T) {
 		{map[string]string{"HAVEN_DATA": filepath.Join(data, "none.json")}, "HAVEN_DATA=FILE"},
 		{map[string]string{"HAVEN_DATA": data, "HAVEN_ENDPOINT": s.URL}, "Bearer ready-token"},
 		// The ready file's token is not for another server.
-		{map[string]string{"HAVEN_DATA": data, "HAVEN_ENDPOINT": "https://localhost:1", "HAVEN_CA": ca}, "a token or a certificate is required"},
+		{map[string]string{"HAVEN_DATA": data, "HAVEN_ENDPOINT": "https://localhost:1", "HAVEN_CA": ca}, "a token, an access key or a certificate is required"},
+		// Who names another proof means that principal, not the one of the ready file.
+		{map[string]string{"HAVEN_DATA": data, "HAVEN_ACCESS_KEY_ID": "AKIA1", "HAVEN_SECRET_ACCESS_KEY": accessSecret}, "AWS4-HMAC-SHA256 Credential=AKIA1/"},
+		{map[string]string{"HAVEN_DATA": data, "HAVEN_ACCESS_KEY_ID": "AKIA1", "HAVEN_SECRET_ACCESS_KEY": accessSecret}, "/r/haven/aws4_request, SignedHeaders=content-type;host;x-amz-date, Signature="},
+		{map[string]string{"HAVEN_DATA": data, "HAVEN_REGION": "q", "HAVEN_ACCESS_KEY_ID": "AKIA1", "HAVEN_SECRET_ACCESS_KEY": accessSecret}, "/q/haven/"},
+		{map[string]string{"HAVEN_DATA": data, "HAVEN_ACCESS_KEY_ID": "AKIA1"}, "an id and a secret"},
+		{map[string]string{"HAVEN_DATA": data, "HAVEN_ACCESS_KEY_ID": "AKIA1", "HAVEN_SECRET_ACCESS_KEY": "short"}, "of a length that none has"},
+		{map[string]string{"HAVEN_DATA": data, "HAVEN_TOKEN": "mine", "HAVEN_ACCESS_KEY_ID": "AKIA1", "HAVEN_SECRET_ACCESS_KEY": accessSecret}, "proven by one of them"},
+		{map[string]string{"HAVEN_DATA": data, "HAVEN_CLIENT_CERT": ca}, "needs its key"},
+		{map[string]string{"HAVEN_DATA": data, "HAVEN_CLIENT_CERT": ca, "HAVEN_CLIENT_KEY": ca}, "not a certificate and its key"},
 		{map[string]string{"HAVEN_DATA": t.TempDir()}, "is the server running?"},
 		{map[string]string{"HAVEN_TOKEN": "mine"}, "set HAVEN_DATA"},
 	} {
@@ -258,6 +271,19 @@ func TestFromEnvironment(t *testing.T) {
 	write(t, filepath.Join(data, "ready.json"), `{"token":"canary`)
 	if got := call(map[string]string{"HAVEN_DATA": data}); !strings.Contains(got, "not a ready file") || strings.Contains(got, "canary") {
 		t.Errorf("a damaged ready file: %s", got)
+	}
+}
+
+// accessSecret has the length of a secret access key.
+const accessSecret = "canary-secret-access-key-of-40-charactrs"
+
+// TestSigningKeyDoesNotPrint: nor does what holds one.
+func TestSigningKeyDoesNotPrint(t *testing.T) {
+	cfg := client.Config{SigningKey: client.SigningKey{ID: "AKIA1", Secret: accessSecret}}
+	for _, format := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
+		if shown := fmt.Sprintf(format, cfg) + fmt.Sprintf(format, &cfg.SigningKey); strings.Contains(shown, "canary") || !strings.Contains(shown, "AKIA1") {
+			t.Errorf("%s: %s", format, shown)
+		}
 	}
 }
 

@@ -15,7 +15,8 @@ import (
 
 // FromEnvironment makes a client from HAVEN_ENDPOINT, HAVEN_CA and HAVEN_TOKEN, or from the ready
 // file of the data folder HAVEN_DATA, which may name a ready file itself; of both, the single
-// variables win. HAVEN_CLIENT_CERT and HAVEN_CLIENT_KEY name the PEM files of a certificate to
+// variables win. HAVEN_ACCESS_KEY_ID and HAVEN_SECRET_ACCESS_KEY sign in place of a token, for the
+// region HAVEN_REGION, or the ready file's. HAVEN_CLIENT_CERT and HAVEN_CLIENT_KEY name the PEM files of a certificate to
 // show, beside the token or in its place.
 func FromEnvironment() (*Client, error) {
 	cfg, err := ConfigFrom(os.Getenv)
@@ -34,6 +35,7 @@ func ConfigFrom(getenv func(string) string) (Config, error) {
 	if cfg.Certificate, err = certificateFrom(getenv("HAVEN_CLIENT_CERT"), getenv("HAVEN_CLIENT_KEY")); err != nil {
 		return Config{}, err
 	}
+	cfg.SigningKey = SigningKey{ID: getenv("HAVEN_ACCESS_KEY_ID"), Secret: Token(getenv("HAVEN_SECRET_ACCESS_KEY")), Region: getenv("HAVEN_REGION")}
 	data := getenv("HAVEN_DATA")
 	if data == "" {
 		if cfg.Endpoint == "" {
@@ -56,7 +58,8 @@ func ConfigFrom(getenv func(string) string) (Config, error) {
 	}
 	cfg.Endpoint = ready.Endpoint
 	cfg.CAFile = cmp.Or(cfg.CAFile, ready.CAFile)
-	if cfg.Certificate == nil { // who shows one means to be its principal, not the one of the file
+	cfg.SigningKey.Region = cmp.Or(cfg.SigningKey.Region, ready.SigningKey.Region)
+	if cfg.Certificate == nil && cfg.SigningKey.ID == "" { // who names another proof means that principal, not the file's
 		cfg.Token = cmp.Or(cfg.Token, ready.Token)
 	}
 	return cfg, nil
@@ -101,10 +104,11 @@ func ConfigFromReady(name string) (Config, error) {
 		Endpoint string `json:"endpoint"`
 		CAFile   string `json:"ca_file"`
 		Token    Token  `json:"token"`
+		Region   string `json:"region"`
 	}
 	if err := json.Unmarshal(data, &ready); err != nil {
 		// Without the decoder's words, which may quote the file.
 		return Config{}, fmt.Errorf("client: %s is not a ready file", name)
 	}
-	return Config{Endpoint: ready.Endpoint, CAFile: ready.CAFile, Token: ready.Token}, nil
+	return Config{Endpoint: ready.Endpoint, CAFile: ready.CAFile, Token: ready.Token, SigningKey: SigningKey{Region: ready.Region}}, nil
 }

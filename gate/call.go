@@ -11,6 +11,7 @@ import (
 	"github.com/haven-health/haven/access"
 	"github.com/haven-health/haven/internal/blob"
 	"github.com/haven-health/haven/internal/secret"
+	"github.com/haven-health/haven/internal/sigv4"
 	"github.com/haven-health/haven/journal"
 	"github.com/haven-health/haven/lifecycle"
 	"github.com/haven-health/haven/store"
@@ -23,6 +24,12 @@ type Proof struct {
 	Bearer secret.Bytes
 	// Certificate is the one whose key the caller's connection was shown to hold; nil without.
 	Certificate *Certificate
+	// Signed is the request itself, signed with an access key's secret; nil for one that is not. Beside
+	// it there is no Bearer.
+	Signed *Signed
+	// At is when the call began, as [Gate.Begin] notes it: what proves for minutes only proves for the
+	// whole of a call.
+	At time.Time
 	// Unreadable tells that there was an Authorization that could not be read: whatever else is
 	// shown, the call is nobody's.
 	Unreadable bool
@@ -41,6 +48,13 @@ type Certificate struct {
 	Fingerprint [32]byte
 	// NotBefore and NotAfter are its first and last moment.
 	NotBefore, NotAfter time.Time
+}
+
+// Signed is a request that an access key signed, so its sender says. It is true of the very body it
+// came with.
+type Signed struct {
+	Claims sigv4.Signed
+	Body   []byte
 }
 
 // Principal is who was proven.

@@ -202,7 +202,9 @@ func (g *Gate) LowSpace() bool { return g.view.store.Limits().LowSpace }
 // was counted, when the proof proves nobody, and one matching Unavailable at once while the store
 // hangs. The call is returned with an error too, for its request id; it cannot be done then.
 func (g *Gate) Begin(ctx context.Context, op *Operation, proof Proof) (*Call, error) {
-	c, err := newCall(op, proof, g.view.Now(), g.random)
+	now := g.view.Now()
+	proof.At = now
+	c, err := newCall(op, proof, now, g.random)
 	if err != nil {
 		c.unproven = true
 		return c, err

@@ -1,14 +1,11 @@
 package identity
 
 import (
-	"context"
-	"crypto/sha256"
 	"encoding/base32"
 	"encoding/base64"
 	"fmt"
 	"io"
 
-	"github.com/haven-health/haven/gate"
 	"github.com/haven-health/haven/internal/secret"
 )
 
@@ -38,22 +35,4 @@ func newAccessKey(random io.Reader) (id string, made secret.Bytes, err error) {
 	text := make([]byte, accessKeySecret)
 	base64.StdEncoding.Encode(text, raw[10:])
 	return accessKeyPrefix + base32.StdEncoding.EncodeToString(raw[:10]), secret.New(text), nil
-}
-
-// AccessKey returns the secret of an access key that is in force, and whose it is, and notes in r
-// what that rests on. It returns an error matching gate.Unauthenticated where there is none. That the
-// caller knows the secret is not shown by this.
-func (d *Directory) AccessKey(ctx context.Context, r *gate.Reading, id string) (gate.ID, secret.Bytes, error) {
-	if len(id) != accessKeyIDLen || d.secrets == nil {
-		return gate.ID{}, secret.Bytes{}, nobody()
-	}
-	c, err := d.byCredential(ctx, r, sha256.Sum256([]byte(id)), accessKey, accessKey)
-	if err != nil {
-		return gate.ID{}, secret.Bytes{}, err
-	}
-	plain, err := d.secrets.Open(id, c.Secret)
-	if err != nil {
-		return gate.ID{}, secret.Bytes{}, gate.Errorf(gate.Tampered, "the secret of an access key does not open; run haven fsck")
-	}
-	return c.Principal, plain, nil
 }

@@ -12,7 +12,7 @@ import (
 
 // nobody is the one answer to a proof that proves nothing.
 func nobody() error {
-	return gate.Errorf(gate.Unauthenticated, "no valid credential; send Authorization: Bearer with a token that is in force, or use a registered client certificate")
+	return gate.Errorf(gate.Unauthenticated, "no valid credential; send Authorization: Bearer with a token that is in force, sign the request with an access key, or show a registered client certificate")
 }
 
 // Authenticate implements gate.Authenticator. What a call shows must agree: what is in the
@@ -29,6 +29,8 @@ func (d *Directory) Authenticate(ctx context.Context, r *gate.Reading, p *gate.P
 		return d.principal(ctx, r, p.Local)
 	case p.Unreadable:
 		return gate.Principal{}, nobody()
+	case p.Signed != nil:
+		id, err = d.bySignature(ctx, r, p)
 	case d.issuers != nil && oidc.Is(secret.Expose(p.Bearer)):
 		id, federated, err = d.byIssuer(ctx, r, p.Bearer)
 	case p.Bearer.Len() > 0:

@@ -18,24 +18,38 @@ const cacheSize = 16384
 type Directory struct {
 	view        *gate.View
 	account     string
+	region      string
 	principals  *gate.Cache[gate.ID, *gate.Principal]
 	credentials *gate.Cache[[32]byte, *credentialBody]
 	names       *gate.Cache[string, gate.ID] // of users and services
-	issuers     *oidc.Issuers                // nil: none is believed
+	signings    *gate.Cache[signingID, *signing]
+	issuers     *oidc.Issuers // nil: none is believed
 	sessions    *gate.Cache[[32]byte, *gate.Principal]
 	secrets     Secrets
 	uses        uses
 }
 
-// New makes a directory over a view. Account is the 12-digit account in ARNs. Secrets may be nil where
-// nobody is to make or use an access key.
-func New(view *gate.View, account string, secrets Secrets) *Directory {
+// Config is what a Directory is made of. View and Account are required.
+type Config struct {
+	View *gate.View
+	// Account is the 12-digit account in ARNs, Region the one that requests are signed for.
+	Account, Region string
+	// Secrets opens those of access keys; nil where nobody is to make or use one.
+	Secrets Secrets
+	// Issuers are whose tokens prove who calls; nil: nobody's.
+	Issuers *oidc.Issuers
+}
+
+// New makes a directory.
+func New(cfg Config) *Directory {
+	view := cfg.View
 	return &Directory{
-		view: view, account: account, secrets: secrets, uses: uses{days: map[[32]byte]int64{}},
+		view: view, account: cfg.Account, region: cfg.Region, secrets: cfg.Secrets, issuers: cfg.Issuers, uses: uses{days: map[[32]byte]int64{}},
 		principals:  gate.NewCache[gate.ID, *gate.Principal](view, cacheSize, store.KindPrincipal, appendID, nil),
 		credentials: gate.NewCache[[32]byte, *credentialBody](view, cacheSize, store.KindCredential, appendHash, nil),
 		names:       gate.NewCache[string, gate.ID](view, cacheSize, store.KindName, appendUserName, nil),
 		sessions:    gate.NewCache[[32]byte, *gate.Principal](view, cacheSize, store.KindCredential, appendHash, nil),
+		signings:    gate.NewCache[signingID, *signing](view, cacheSize, store.KindCredential, appendSigningID, nil),
 	}
 }
 

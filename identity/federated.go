@@ -9,10 +9,6 @@ import (
 	"github.com/haven-health/haven/store"
 )
 
-// Believe lets the tokens of issuers prove who calls. It is called before the first call is
-// authenticated.
-func (d *Directory) Believe(issuers *oidc.Issuers) { d.issuers = issuers }
-
 // byIssuer returns which user or service a token of an issuer names, and what the token says. The
 // principal must exist: none is made. Roles are not named so: who is proven may assume one, if the
 // role's trust policy says so.

@@ -217,7 +217,7 @@ func TestAdministrators(t *testing.T) {
 	w := gatetest.New(t)
 	w.Principal("clerk", false)
 	second, _ := w.Principal("second", true)
-	ids, err := identity.New(w.Gate().View(), "000000000000", nil).Administrators(background)
+	ids, err := identity.New(identity.Config{View: w.Gate().View(), Account: "000000000000"}).Administrators(background)
 	if err != nil || len(ids) != 2 || ids[0] != w.Admin && ids[1] != w.Admin || ids[0] != second && ids[1] != second {
 		t.Errorf("administrators %v, want %v and %v: %v", ids, w.Admin, second, err)
 	}
@@ -226,7 +226,7 @@ func TestAdministrators(t *testing.T) {
 func TestNamesOf(t *testing.T) {
 	w := gatetest.New(t)
 	clerk, _ := w.Principal("clerk", false)
-	names, err := identity.New(w.Gate().View(), "000000000000", nil).NamesOf(background, []gate.ID{clerk, w.Admin, {9}})
+	names, err := identity.New(identity.Config{View: w.Gate().View(), Account: "000000000000"}).NamesOf(background, []gate.ID{clerk, w.Admin, {9}})
 	if err != nil || len(names) != 2 || names[clerk] != "clerk" || names[w.Admin] == "" {
 		t.Errorf("the names of the clerk, the administrator and nobody are %q: %v", names, err)
 	}

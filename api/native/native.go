@@ -1,7 +1,8 @@
 // Package native is Haven's own API over HTTP: POST /v1/<operation> with one JSON object, each
 // route a row of the gate's table, described by OpenAPI at /v1/openapi.json.
 //
-// It guarantees that a request is authenticated before its body is read; that what is decoded is
+// It guarantees that a request is authenticated before its body is read, or, where the body is what
+// is signed, before anything is made of it; that what is decoded is
 // exactly what was sent: no name twice or in another case, no invalid UTF-8, nothing unknown, nothing
 // after it; that every answer carries the id of its record; and that no byte of an answer leaves
 // before that record is durable. It never authorizes, never writes a record itself, and never puts
@@ -9,13 +10,13 @@
 package native
 
 import (
+	"cmp"
 	"errors"
-	"io"
 	"math"
-	"mime"
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/haven-health/haven/audit"
@@ -49,6 +50,8 @@ type handler struct {
 	cfg     Config
 	routes  map[string]*route
 	openAPI []byte
+	// unproven is how many bytes of bodies wait for their signature to be verified.
+	unproven atomic.Int64
 }
 
 // New returns the API's handler: /v1/… and nothing else.
@@ -68,6 +71,8 @@ type exchange struct {
 	r    *http.Request
 	call *gate.Call
 	body []byte
+	// charged is what the body counts against unproven.
+	charged int64
 }
 
 // ServeHTTP implements http.Handler.
@@ -94,12 +99,16 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (x *exchange) serve(route *route) {
-	call, err := x.h.cfg.Gate.Begin(x.r.Context(), route.op, proof(x.r))
+	p := proof(x.r)
+	unread := x.before(route.op, &p)
+	defer x.free()
+	call, err := x.h.cfg.Gate.Begin(x.r.Context(), route.op, p)
 	x.call = call
 	x.w.Header().Set(requestIDHeader, call.Request().String())
 	x.w.Header()["Cache-Control"] = noStore // answers hold plaintexts, and refusals must not be remembered
+	x.free()                                // what it waits for from here on is its principal's to answer for
 	if err != nil {
-		x.fail(err)
+		x.fail(cmp.Or(unread, err))
 		return
 	}
 	if x.h.cfg.Allow != nil {
@@ -109,7 +118,7 @@ func (x *exchange) serve(route *route) {
 			return
 		}
 	}
-	if err := x.read(route.op); err != nil {
+	if err := x.read(route.op, p.Signed); err != nil {
 		x.fail(x.h.cfg.Gate.Refuse(x.r.Context(), call, err))
 		return
 	}
@@ -138,58 +147,6 @@ func (x *exchange) refuse(err error) error {
 }
 
 func (x *exchange) fail(err error) { problem(x.w, x.call.Request().String(), err) }
-
-// read reads the body, within the operation's limit, and the idempotency key.
-func (x *exchange) read(op *gate.Operation) error {
-	if x.r.Method == http.MethodGet {
-		if x.r.ContentLength != 0 {
-			return gate.Errorf(gate.InvalidRequest, "a GET has no body; what it asks stands in the query")
-		}
-		return nil
-	}
-	if x.r.URL.RawQuery != "" {
-		return gate.Errorf(gate.InvalidRequest, "a POST has no query; what it asks stands in the body")
-	}
-	if !isJSON(x.r.Header["Content-Type"]) {
-		return gate.Errorf(gate.InvalidRequest, "send Content-Type: application/json")
-	}
-	if x.r.ContentLength > op.BodyLimit {
-		return tooLarge(op)
-	}
-	var err error
-	if n := x.r.ContentLength; n > 0 {
-		x.body = make([]byte, n)
-		_, err = io.ReadFull(x.r.Body, x.body)
-	} else {
-		x.body, err = io.ReadAll(io.LimitReader(x.r.Body, op.BodyLimit+1))
-	}
-	if err != nil {
-		return gate.Errorf(gate.InvalidRequest, "the body ended before it was whole")
-	}
-	if int64(len(x.body)) > op.BodyLimit {
-		return tooLarge(op)
-	}
-	if key := x.r.Header[idempotencyHeader]; len(key) > 0 && op.Mutates {
-		if len(key) > 1 {
-			return gate.Errorf(gate.InvalidRequest, "more than one Idempotency-Key")
-		}
-		return x.call.Idempotent(key[0], hashOf(x.body))
-	}
-	return nil
-}
-
-// isJSON tells whether a Content-Type, if there is one, is JSON's.
-func isJSON(contentType []string) bool {
-	if len(contentType) == 0 || len(contentType) == 1 && contentType[0] == "application/json" {
-		return true
-	}
-	media, _, err := mime.ParseMediaType(contentType[0])
-	return len(contentType) == 1 && err == nil && media == "application/json"
-}
-
-func tooLarge(op *gate.Operation) error {
-	return gate.Errorf(gate.TooLarge, "a body of %s is at most %d bytes", op.Name, op.BodyLimit)
-}
 
 // problem answers an error as RFC 9457 problem details.
 func problem(w http.ResponseWriter, requestID string, err error) {

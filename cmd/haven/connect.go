@@ -14,9 +14,13 @@ func (a *app) variable(name string) string {
 	flag := map[string]string{
 		"HAVEN_ENDPOINT": a.endpoint, "HAVEN_CA": a.ca, "HAVEN_TOKEN": a.token, "HAVEN_DATA": a.data,
 		"HAVEN_CLIENT_CERT": a.clientCert, "HAVEN_CLIENT_KEY": a.clientKey,
+		"HAVEN_ACCESS_KEY_ID": a.accessKeyID, "HAVEN_SECRET_ACCESS_KEY": a.secretAccessKey,
 	}[name]
 	if flag != "" {
 		return flag
+	}
+	if name == "HAVEN_TOKEN" && a.accessKeyID != "" || a.token != "" && (name == "HAVEN_ACCESS_KEY_ID" || name == "HAVEN_SECRET_ACCESS_KEY") {
+		return "" // of two ways to prove who calls, the one that was given by flag
 	}
 	if a.data != "" && (name == "HAVEN_ENDPOINT" || name == "HAVEN_CA") {
 		return ""
@@ -34,8 +38,8 @@ func call[Answer any](ctx context.Context, a *app, do func(context.Context, *cli
 	if err != nil {
 		return none, err
 	}
-	if cfg.Token == "" && cfg.Certificate == nil {
-		return none, errors.New("no token: set HAVEN_TOKEN, or give --token, or show a certificate with --client-cert and --client-key")
+	if cfg.Token == "" && cfg.Certificate == nil && cfg.SigningKey.ID == "" {
+		return none, errors.New("no token: set HAVEN_TOKEN, or give --token, an access key (--access-key-id) or a certificate (--client-cert)")
 	}
 	c, err := client.New(cfg)
 	if err != nil {

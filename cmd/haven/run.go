@@ -32,7 +32,8 @@ type app struct {
 	token    string
 	data     string
 
-	clientCert, clientKey string
+	clientCert, clientKey        string
+	accessKeyID, secretAccessKey string
 
 	// began is set once a command's own work began: errors before that are wrong usage.
 	began bool
@@ -101,7 +102,8 @@ done with each.
 
 Commands that speak with a server find it by --endpoint, --ca and --token, or the variables
 HAVEN_ENDPOINT, HAVEN_CA and HAVEN_TOKEN, or by --data or HAVEN_DATA, the data folder of a
-server on this machine. A flag wins over a variable.
+server on this machine. In place of a token an access key signs (--access-key-id) or a
+certificate is shown (--client-cert). A flag wins over a variable.
 
 Exit codes: 0 done; 1 refused or failed; 2 wrong usage; 74 the disk failed under the journal.`
 
@@ -119,7 +121,9 @@ func (a *app) root() *cobra.Command {
 	flags.StringVarP(&a.output, "output", "o", "text", "text, for people, or json, for programs")
 	flags.StringVar(&a.endpoint, "endpoint", "", "the server's `URL` (HAVEN_ENDPOINT)")
 	flags.StringVar(&a.ca, "ca", "", "a `file` of certificates to trust (HAVEN_CA)")
-	flags.StringVar(&a.token, "token", "", "the bearer `token`; HAVEN_TOKEN keeps it out of the list of processes")
+	flags.StringVar(&a.token, "token", "", "the bearer `token`, of Haven or of an OpenID Connect issuer; HAVEN_TOKEN keeps it out of the list of processes")
+	flags.StringVar(&a.accessKeyID, "access-key-id", "", "the `id` of an access key to sign with (HAVEN_ACCESS_KEY_ID)")
+	flags.StringVar(&a.secretAccessKey, "secret-access-key", "", "its `secret`; HAVEN_SECRET_ACCESS_KEY keeps it out of the list of processes")
 	flags.StringVar(&a.clientCert, "client-cert", "", "a certificate `file` to prove with who calls (HAVEN_CLIENT_CERT)")
 	flags.StringVar(&a.clientKey, "client-key", "", "its key `file` (HAVEN_CLIENT_KEY)")
 	flags.StringVar(&a.data, "data", "", "the server's data `folder` (HAVEN_DATA)")

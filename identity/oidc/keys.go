@@ -200,15 +200,16 @@ func fitting(raw []jsontext.Value) []jose.JSONWebKey {
 		if len(out) == maxKeys {
 			break
 		}
-		if key.UnmarshalJSON(b) == nil && key.Valid() && (key.Use == "" || key.Use == "sig") && fits(&key, "") {
+		if key.UnmarshalJSON(b) == nil && key.Valid() && (key.Use == "" || key.Use == "sig") && fits(&key) {
 			out = append(out, key)
 		}
 	}
 	return out
 }
 
-// fits tells whether a key is for an algorithm; with "", whether it is for any of ours.
-func fits(key *jose.JSONWebKey, algorithm jose.SignatureAlgorithm) bool {
+// fits tells whether a key is for one of our algorithms. Each type of key is for one of them, so that
+// none can be taken for another's.
+func fits(key *jose.JSONWebKey) bool {
 	var own jose.SignatureAlgorithm
 	switch k := key.Key.(type) {
 	case *rsa.PublicKey:
@@ -222,8 +223,5 @@ func fits(key *jose.JSONWebKey, algorithm jose.SignatureAlgorithm) bool {
 	case ed25519.PublicKey:
 		own = jose.EdDSA
 	}
-	if own == "" || key.Algorithm != "" && key.Algorithm != string(own) {
-		return false
-	}
-	return algorithm == "" || algorithm == own
+	return own != "" && (key.Algorithm == "" || key.Algorithm == string(own))
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -234,6 +235,12 @@ func TestRotation(t *testing.T) {
 			t.Error("an unknown key")
 		}
 	}
+	at = at.Add(oidc.FetchEvery)
+	for range 2 {
+		if _, ok := accepted(t, s, oidctest.SignWith(t, jose.ES256, first.Key, "second", p.Claims(nil), nil), at); ok {
+			t.Error("a known key's name, and another key")
+		}
+	}
 	if p.Times() != 2 {
 		t.Errorf("strangers made us ask %d times", p.Times()-2)
 	}
@@ -279,8 +286,10 @@ func TestIssuerDown(t *testing.T) {
 func TestLesson01NothingFetchedThatACallerShaped(t *testing.T) {
 	other := oidctest.New(t, now)
 	by := other.Publish("k", jose.ES256)
+	plain := httptest.NewServer(other) // the right keys, for whoever asks without TLS
+	t.Cleanup(plain.Close)
 	for what, change := range map[string]func(*oidctest.Provider){
-		"keys without TLS":         func(p *oidctest.Provider) { p.KeysURL = "http" + strings.TrimPrefix(p.KeysURL, "https") },
+		"keys without TLS":         func(p *oidctest.Provider) { p.KeysURL = plain.URL + "/keys" },
 		"keys in a file":           func(p *oidctest.Provider) { p.KeysURL = "file:///etc/keys" },
 		"no keys":                  func(p *oidctest.Provider) { p.KeysURL = "" },
 		"the document of another":  func(p *oidctest.Provider) { p.Issuer = other.URL },

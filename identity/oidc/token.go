@@ -233,9 +233,6 @@ func (s *signature) VerifySignature(_ context.Context, token string) ([]byte, er
 			continue
 		}
 		s.known = header.KeyID != ""
-		if !fits(key, jose.SignatureAlgorithm(header.Algorithm)) {
-			continue
-		}
 		if s.payload, err = signed.Verify(key); err == nil {
 			return s.payload, nil
 		}

@@ -1,5 +1,5 @@
 // Package sigv4 verifies requests that are signed by AWS Signature Version 4 in the Authorization
-// header, as the AWS SDKs sign for KMS, Secrets Manager and STS.
+// header, as the AWS SDKs sign for KMS, Secrets Manager and STS, and signs so for our own client.
 //
 // A request goes two steps: [Parse] reads what it claims, whose key signed it and for what, and
 // refuses what cannot be verified; [Signed.Verify] holds the claims to the signature. Until Verify
