@@ -56,3 +56,13 @@ func (i Identity) LintAccess(ctx context.Context, req identity.LintAccessRequest
 func (i Identity) ExplainAccess(ctx context.Context, req identity.ExplainAccessRequest) (*identity.ExplainAccessAnswer, error) {
 	return identify(ctx, i, gate.ExplainAccess, req, (*identity.Manager).ExplainAccess)
 }
+
+// ListAccess tells who can do something to a key, and why.
+func (i Identity) ListAccess(ctx context.Context, req identity.ListAccessRequest) (*identity.AccessPage, error) {
+	return identify(ctx, i, gate.ListAccess, req, (*identity.Manager).ListAccess)
+}
+
+// PreviewPolicy tells who would gain and who would lose what by another document of a policy.
+func (i Identity) PreviewPolicy(ctx context.Context, req identity.PreviewPolicyRequest) (*identity.PolicyPreview, error) {
+	return identify(ctx, i, gate.PreviewPolicy, req, (*identity.Manager).PreviewPolicy)
+}

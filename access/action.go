@@ -46,7 +46,7 @@ var vocabulary = slices.Concat(
 	rows("kms:", Permissions, false, "CreateGrant RetireGrant RevokeGrant PutKeyPolicy"),
 
 	rows("haven:", Use, false, "HPKESeal HPKEOpen Recover"),
-	rows("haven:", Read, false, "DescribeCampaign ExplainAccess LintAccess ListAccess ListAlerts ListApprovals GetProof VerifyLog VerifyBackup ListDue"),
+	rows("haven:", Read, false, "DescribeCampaign ExplainAccess LintAccess ListAccess PreviewPolicy ListAlerts ListApprovals GetProof VerifyLog VerifyBackup ListDue"),
 	rows("haven:", Write, false, "UpdateKey WrapKey DeprecateVersion MarkCompromised RestoreVersion OpenRecovery StartCampaign RotateStoredKey"),
 	rows("haven:", Write, true,
 		"Initialize Start Shutdown Pin RotateBeforeUse AcceptClock RotateSeal MigrateSeal CheckRotation ExecuteRotations ScheduleRotationCheck "+
@@ -112,6 +112,15 @@ func (a Action) Level() Level {
 		return 0
 	}
 	return vocabulary[a-1].level
+}
+
+// OfKeys tells that the action is done to a key.
+func (a Action) OfKeys() bool {
+	if a == 0 || int(a) > len(vocabulary) {
+		return false
+	}
+	row := &vocabulary[a-1]
+	return !row.wildcard && (strings.HasPrefix(row.name, "kms:") || strings.HasPrefix(row.name, "haven:"))
 }
 
 // actionSet is a set of actions, so that asking for one costs the same whatever patterns made it.

@@ -128,3 +128,66 @@ type Proposal struct {
 func (c *Client) ExplainAccess(ctx context.Context, request ExplainAccessRequest) (*ExplainAccessAnswer, error) {
 	return call[ExplainAccessRequest, ExplainAccessAnswer](ctx, c, operation{name: "explain-access"}, request)
 }
+
+// ListAccessRequest says who can do what to which key; Key and Action are required.
+type ListAccessRequest struct {
+	Key    string `json:"key"`
+	Action string `json:"action"` // a permission or an operation
+	Limit  int    `json:"limit,omitzero"`
+	Cursor string `json:"cursor,omitzero"`
+}
+
+// AccessPage is a page of those who can. It may be short and not the last: NextCursor alone tells.
+type AccessPage struct {
+	Principals []Access `json:"principals"`
+	NextCursor string   `json:"next_cursor,omitzero"`
+}
+
+// Access is that somebody can do something. Allowed is "yes" or "conditionally".
+type Access struct {
+	Principal string `json:"principal"`
+	Allowed   string `json:"allowed"`
+	By        string `json:"decided_by"`
+	Policy    string `json:"policy,omitzero"`
+	Grant     string `json:"grant,omitzero"`
+}
+
+// ListAccess tells who can do something to a key, and why.
+func (c *Client) ListAccess(ctx context.Context, request ListAccessRequest) (*AccessPage, error) {
+	return call[ListAccessRequest, AccessPage](ctx, c, operation{name: "list-access"}, request)
+}
+
+// PreviewPolicyRequest says what document would stand in the place of which policy: one that can be
+// attached; an inline one, with Principal or Group; or, with none of them, the key's own. An empty
+// Document is the policy's end.
+type PreviewPolicyRequest struct {
+	Policy    string `json:"policy,omitzero"`
+	Principal string `json:"principal,omitzero"`
+	Group     string `json:"group,omitzero"`
+	Document  string `json:"document,omitzero"`
+	Key       string `json:"key,omitzero"` // which is looked at; without it one that no policy names
+	Limit     int    `json:"limit,omitzero"`
+	Cursor    string `json:"cursor,omitzero"`
+}
+
+// PolicyPreview is what would change for a page of principals; NextCursor alone tells whether there
+// are more.
+type PolicyPreview struct {
+	Changes    []AccessChange `json:"changes"`
+	NextCursor string         `json:"next_cursor,omitzero"`
+}
+
+// AccessChange is a right that would be gained or lost: Before and After are "no", "conditionally" or
+// "yes".
+type AccessChange struct {
+	Principal string `json:"principal"`
+	Action    string `json:"action"`
+	Resource  string `json:"resource"`
+	Before    string `json:"before"`
+	After     string `json:"after"`
+}
+
+// PreviewPolicy tells who would gain and who would lose what. It saves nothing.
+func (c *Client) PreviewPolicy(ctx context.Context, request PreviewPolicyRequest) (*PolicyPreview, error) {
+	return call[PreviewPolicyRequest, PolicyPreview](ctx, c, operation{name: "preview-policy"}, request)
+}

@@ -19,8 +19,8 @@ import (
 // none at all; nothing, as no permission is needed. States tells what who may do it gets while the key is
 // enabled, disabled and pending deletion: + it is done, S the state is told, and 0 nothing is found.
 var matrix = []struct{ operations, reach, states string }{
-	{"describe-key list-key-versions list-aliases list-records explain-access", "key", "+++"}, // reading shows a key in any state
-	{"deprecate-version mark-compromised delete-imported-key-material", "key", "+++"},         // what takes away is never in vain
+	{"describe-key list-key-versions list-aliases list-records explain-access list-access", "key", "+++"}, // reading shows a key in any state
+	{"deprecate-version mark-compromised delete-imported-key-material", "key", "+++"},                     // what takes away is never in vain
 	{"update-key enable-key disable-key schedule-key-deletion tag-key untag-key restore-version", "key", "++S"},
 	{"cancel-key-deletion", "key", "+"}, // of a key that is pending deletion already
 	{"rotate-key get-parameters-for-import", "key", "+SS"},
@@ -35,7 +35,7 @@ var matrix = []struct{ operations, reach, states string }{
 	{"create-principal describe-principal list-principals update-principal delete-principal assume-role", "more", "+++"},
 	{"create-group describe-group list-groups delete-group add-to-group remove-from-group", "more", "+++"},
 	{"create-credential list-credentials update-credential rotate-credential delete-credential", "more", "+++"},
-	{"create-policy describe-policy list-policies update-policy delete-policy attach-policy detach-policy", "more", "+++"},
+	{"create-policy describe-policy list-policies update-policy delete-policy attach-policy detach-policy preview-policy", "more", "+++"},
 	{"batch get-caller-identity", "nothing", "+++"}, // each item of a batch needs its own permission
 }
 

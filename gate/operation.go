@@ -132,7 +132,9 @@ var (
 	DetachPolicy = &Operation{Number: 102, Name: "detach-policy", Event: "DetachPolicy", Permission: "iam:DetachUserPolicy", Mutates: true, Restricts: true, BodyLimit: smallBody, Summary: "take a policy, or the boundary, from who has it"}
 
 	AssumeRole    = &Operation{Number: 112, Name: "assume-role", Event: "AssumeRole", Permission: "sts:AssumeRole", Mutates: true, BodyLimit: useBody, Summary: "get a token that ends by itself, with the rights of a role"}
+	PreviewPolicy = &Operation{Number: 105, Name: "preview-policy", Event: "PreviewPolicy", Permission: "haven:PreviewPolicy", BodyLimit: policyBody, Summary: "tell who would gain and who would lose what by another document of a policy"}
 	LintAccess    = &Operation{Number: 106, Name: "lint-access", Event: "LintAccess", Permission: "haven:LintAccess", BodyLimit: policyBody, Summary: "look at a policy document before it is saved"}
+	ListAccess    = &Operation{Number: 107, Name: "list-access", Event: "ListAccess", Permission: "haven:ListAccess", Reads: true, BodyLimit: smallBody, Summary: "tell who can do something to a key, and why"}
 	ExplainAccess = &Operation{Number: 114, Name: "explain-access", Event: "ExplainAccess", Permission: "haven:ExplainAccess", Reads: true, BodyLimit: useBody, Summary: "tell why a request was refused, or how one would be decided"}
 
 	Initialize      = &Operation{Number: 60, Name: "initialize", Event: "Initialize", Permission: "haven:Initialize", Mutates: true, Internal: true, Summary: "make a new store with its first administrator and master key"}
@@ -164,7 +166,7 @@ func Operations() []*Operation {
 		CreatePrincipal, DescribePrincipal, ListPrincipals, UpdatePrincipal, DeletePrincipal,
 		CreateGroup, DescribeGroup, ListGroups, DeleteGroup, AddToGroup, RemoveFromGroup,
 		CreateCredential, ListCredentials, UpdateCredential, RotateCredential, DeleteCredential, GetCallerIdentity,
-		LintAccess, ExplainAccess,
+		PreviewPolicy, LintAccess, ListAccess, ExplainAccess,
 		Initialize, Start, RotateSeal, MigrateSeal, AcceptClock, RotateBeforeUse, Shutdown, Pin, Unanswered, Rewrap, Usage, Unrecognized, Resume,
 	}
 }

@@ -27,6 +27,20 @@ func policyRows() map[string]row {
 			},
 			fails: gate.InvalidRequest, names: nothingNamed,
 		},
+		"list-access": {
+			run: func(f *fixture, c *gate.Call, fail bool) error {
+				_, err := f.IdentityManager().ListAccess(background, c, identity.ListAccessRequest{Key: f.key, Action: pick(fail, "nothing", "decrypt")})
+				return err
+			},
+			fails: gate.InvalidRequest, names: ofKey(0, false),
+		},
+		"preview-policy": {
+			run: func(f *fixture, c *gate.Call, fail bool) error {
+				_, err := f.IdentityManager().PreviewPolicy(background, c, identity.PreviewPolicyRequest{Policy: "p", Document: pick(fail, "{}", document), Key: f.key})
+				return err
+			},
+			fails: gate.InvalidRequest, names: ofKey(0, false), prepare: withPolicy,
+		},
 		"explain-access": {
 			run: func(f *fixture, c *gate.Call, fail bool) error {
 				_, err := f.IdentityManager().ExplainAccess(background, c, identity.ExplainAccessRequest{

@@ -117,6 +117,8 @@ type loading struct {
 	// revisions are those of all that was read, and dangling that something named was not there.
 	revisions map[store.Ref]uint64
 	dangling  bool
+	// instead are policies that are taken in the place of those stored, by id.
+	instead map[gate.ID]*access.Policy
 }
 
 func (l *loading) missing(what string) error {
@@ -180,6 +182,10 @@ func (l *loading) compiled(ids []gate.ID) ([]*access.Policy, error) {
 	var out []*access.Policy
 	var refs []store.Ref
 	for _, id := range ids {
+		if p := l.instead[id]; p != nil {
+			out = append(out, p)
+			continue
+		}
 		ready := readyOf(id)
 		if ready == nil {
 			refs = append(refs, policyRef(id))

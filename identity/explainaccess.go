@@ -18,6 +18,7 @@ type ExplainAccessRequest struct {
 	Decision string `json:"decision,omitzero"`
 
 	Principal string `json:"principal,omitzero"`
+	// Principal may be a role: a session of it is meant then.
 	// Action is a permission, or an operation by its name.
 	Action string `json:"action,omitzero"`
 	Key    string `json:"key,omitzero"`
@@ -69,7 +70,7 @@ func (m *Manager) ExplainAccess(ctx context.Context, c *gate.Call, req ExplainAc
 			return gate.Outcome{}, disabled(err)
 		}
 		q := *asked
-		q.Principal, q.Secure, q.Region = principal.Access, true, a.Region()
+		q.Principal, q.Secure, q.Region = assumed(principal.Access), true, a.Region()
 		if q.Time.IsZero() {
 			q.Time = a.Time()
 		}

@@ -363,6 +363,8 @@ func TestClientSpeaksTheAPI(t *testing.T) {
 		{"rotate-credential", reflect.TypeFor[client.RotateCredentialRequest](), reflect.TypeFor[client.Credential]()},
 		{"delete-credential", reflect.TypeFor[client.DeleteCredentialRequest](), nil},
 		{"get-caller-identity", nil, reflect.TypeFor[client.Caller]()},
+		{"list-access", reflect.TypeFor[client.ListAccessRequest](), reflect.TypeFor[client.AccessPage]()},
+		{"preview-policy", reflect.TypeFor[client.PreviewPolicyRequest](), reflect.TypeFor[client.PolicyPreview]()},
 		{"lint-access", reflect.TypeFor[client.LintAccessRequest](), reflect.TypeFor[client.LintAccessAnswer]()},
 		{"explain-access", reflect.TypeFor[client.ExplainAccessRequest](), reflect.TypeFor[client.ExplainAccessAnswer]()},
 		{"create-principal", reflect.TypeFor[client.CreatePrincipalRequest](), reflect.TypeFor[client.Principal]()},

@@ -80,6 +80,8 @@ func routes() []*route {
 		who(gate.RotateCredential, (*identity.Manager).RotateCredential),
 		who(gate.DeleteCredential, (*identity.Manager).DeleteCredential),
 		who(gate.GetCallerIdentity, (*identity.Manager).GetCallerIdentity),
+		who(gate.PreviewPolicy, (*identity.Manager).PreviewPolicy),
+		who(gate.ListAccess, (*identity.Manager).ListAccess),
 		who(gate.LintAccess, (*identity.Manager).LintAccess),
 		who(gate.ExplainAccess, (*identity.Manager).ExplainAccess),
 		of(gate.GenerateRandom, (*keys.Manager).GenerateRandom),

@@ -167,6 +167,7 @@ func (w *world) base(operation, key string) object {
 		"list-policies":             {},
 		"create-group":              {"name": w.fresh()},
 		"create-principal":          {"kind": "user", "name": w.fresh()},
+		"list-access":               {"key": key, "action": "decrypt"},
 		"lint-access":               {"document": readDocument},
 		"decapsulate":               {"key": w.kinds[kem], "ciphertext": m["encapsulated"]},
 		"decrypt":                   {"ciphertext": m["ciphertext"]},
@@ -238,6 +239,8 @@ func (w *world) prepared(operation, key string) object {
 		return request
 	case "explain-access":
 		return object{"principal": w.clerk(), "action": "decrypt", "key": key}
+	case "preview-policy":
+		return object{"policy": w.policy(), "document": readDocument, "key": key}
 	case "update-policy":
 		return object{"policy": w.policy(), "document": readDocument}
 	case "delete-policy":
