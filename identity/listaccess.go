@@ -83,8 +83,10 @@ func (d *Directory) eachActive(ctx context.Context, q store.Query, policies map[
 		return "", err
 	}
 	for i := range found.Items {
-		l := &loading{d: d, ctx: ctx, instead: policies}
-		p, _, err := l.principal(idOf(found.Items[i].ID))
+		p, _, err := d.settled(ctx, func(l *loading) (*gate.Principal, error) {
+			l.instead = policies
+			return l.principal(idOf(found.Items[i].ID))
+		})
 		switch {
 		case errors.Is(err, gate.Unauthenticated): // disabled, or deleted meanwhile
 		case err != nil:
