@@ -69,7 +69,7 @@ func (l *Locked) fsck(ctx context.Context, report *FsckReport, progress func(flo
 	if err := report.records(ctx, view, false, progress); err != nil {
 		return err
 	}
-	return report.keys(ctx, l.ring(view, roots, l.storeID, identity.New(identity.Config{View: view, Account: l.cfg.Account}).NamesOf))
+	return report.keys(ctx, l.ring(view, roots, l.storeID, identity.New(identity.Config{View: view, Account: l.cfg.Account})))
 }
 
 // inspect looks at what is left of the storage of a store that could not be opened.

@@ -198,7 +198,7 @@ func assemble(ctx context.Context, l *Locked, roots *roots, integrity secret.Byt
 		return nil, err
 	}
 	s.directory = identity.New(identity.Config{View: s.view, Account: l.cfg.Account, Region: l.cfg.Region, Secrets: secrets, Issuers: s.issuers})
-	s.ring = l.ring(s.view, roots, storeID, s.directory.NamesOf)
+	s.ring = l.ring(s.view, roots, storeID, s.directory)
 	if auth == nil {
 		if s.admin, err = localAdministrator(ctx, s.directory); err != nil {
 			return nil, err
@@ -229,10 +229,10 @@ func (l *Locked) viewConfig(integrity secret.Bytes, storeID gate.ID, tampered fu
 	}, nil
 }
 
-func (l *Locked) ring(view *gate.View, roots *roots, storeID gate.ID, namesOf func(context.Context, []gate.ID) (map[gate.ID]string, error)) *keys.Ring {
+func (l *Locked) ring(view *gate.View, roots *roots, storeID gate.ID, people keys.People) *keys.Ring {
 	return keys.NewRing(keys.RingConfig{
 		View: view, Root: roots, StoreID: storeID, Random: l.cfg.Random, CacheKeys: l.cfg.CacheKeys,
-		Place: keys.Place{Region: l.cfg.Region, Account: l.cfg.Account}, NamesOf: namesOf,
+		Place: keys.Place{Region: l.cfg.Region, Account: l.cfg.Account}, People: people,
 	})
 }
 

@@ -55,6 +55,31 @@ func TestWire(t *testing.T) {
 			func(ctx context.Context, c *client.Client) (any, error) {
 				return c.ListKeyVersions(ctx, client.ListKeyVersionsRequest{Key: "k"})
 			}, &client.VersionPage{Versions: []client.Version{{KeyID: "k", Version: 1, State: client.Rotating, CreatedAt: keyWant().CreatedAt}}}},
+		{"put-key-policy", `{"key":"k","document":"{}","bypass_policy_lockout_safety_check":true}`, keyDocument, true,
+			func(ctx context.Context, c *client.Client) (any, error) {
+				return c.PutKeyPolicy(ctx, client.PutKeyPolicyRequest{Key: "k", Document: "{}", BypassLockoutCheck: true})
+			}, keyWant()},
+		{"get-key-policy", `{"key":"k"}`, `{"key_id":"k","document":"{}","default":true}`, false,
+			func(ctx context.Context, c *client.Client) (any, error) { return c.GetKeyPolicy(ctx, "k") },
+			&client.KeyPolicy{KeyID: "k", Document: "{}", Default: true}},
+		{"create-grant", `{"key":"k","grantee_principal":"a","operations":["Decrypt"],"retiring_principal":"b","encryption_context_subset":{"patient":"17"},"name":"n"}`,
+			`{"key_id":"k","grant_id":"g","grant_token":"t"}`, true,
+			func(ctx context.Context, c *client.Client) (any, error) {
+				return c.CreateGrant(ctx, client.CreateGrantRequest{Key: "k", GranteePrincipal: "a", Operations: []string{"Decrypt"}, RetiringPrincipal: "b", ContextSubset: kv, Name: "n"})
+			}, &client.GrantAnswer{KeyID: "k", GrantID: "g", GrantToken: "t"}},
+		{"list-grants", `{"key":"k","grantee_principal":"a","limit":1,"cursor":"c"}`,
+			`{"grants":[{"key_id":"k","grant_id":"g","grantee_principal":"a","operations":["Decrypt"],"encryption_context_equals":{"patient":"17"},"created_at":"2026-03-03T00:00:00Z","created_by":"p"}],"next_cursor":"d"}`, false,
+			func(ctx context.Context, c *client.Client) (any, error) {
+				return c.ListGrants(ctx, client.ListGrantsRequest{Key: "k", GranteePrincipal: "a", Limit: 1, Cursor: "c"})
+			}, &client.GrantPage{NextCursor: "d", Grants: []client.Grant{{
+				KeyID: "k", GrantID: "g", GranteePrincipal: "a", Operations: []string{"Decrypt"}, ContextEquals: kv, CreatedAt: keyWant().CreatedAt, CreatedBy: "p",
+			}}}},
+		{"revoke-grant", `{"key":"k","grant_id":"g"}`, `{"key_id":"k","grant_id":"g"}`, true,
+			func(ctx context.Context, c *client.Client) (any, error) { return c.RevokeGrant(ctx, "k", "g") }, &client.GrantAnswer{KeyID: "k", GrantID: "g"}},
+		{"retire-grant", `{"grant_token":"t"}`, `{"key_id":"k","grant_id":"g"}`, true,
+			func(ctx context.Context, c *client.Client) (any, error) {
+				return c.RetireGrant(ctx, client.RetireGrantRequest{GrantToken: "t"})
+			}, &client.GrantAnswer{KeyID: "k", GrantID: "g"}},
 		{"update-key", `{"key":"k","purpose":"P","grace_days":0}`, keyDocument, true,
 			func(ctx context.Context, c *client.Client) (any, error) {
 				return c.UpdateKey(ctx, client.UpdateKeyRequest{Key: "k", Purpose: "P", GraceDays: &never})

@@ -152,6 +152,9 @@ type CreateKeyRequest struct {
 	Master       string            `json:"master,omitzero"`      // the wrapping key; empty: alias/haven-master
 	Custody      string            `json:"custody,omitzero"`     // empty: local
 	Origin       Origin            `json:"origin,omitzero"`      // empty: HavenOrigin
+	// Policy is a policy of the key's own: see PutKeyPolicyRequest. Empty: none.
+	Policy             string `json:"policy,omitzero"`
+	BypassLockoutCheck bool   `json:"bypass_policy_lockout_safety_check,omitzero"`
 }
 
 // CreateKey creates a key with its first version.

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"errors"
 	"strconv"
 
 	"github.com/haven-health/haven/access"
@@ -21,6 +22,15 @@ func (r *Request) needs(op *Operation, i int) *Operation {
 		return r.As
 	}
 	return op.of(i)
+}
+
+// consumes tells whether a request may be refused because its own effect took away what it names, or
+// what allowed it: so that its repetition is answered as it was.
+func (r *Request) consumes(err error) bool {
+	if len(r.References) > 0 && !r.References[0].Grant.IsZero() {
+		return errors.Is(err, NotFound) || errors.Is(err, AccessDenied)
+	}
+	return errors.Is(err, NotFound) && len(r.Resources) > 0
 }
 
 // about makes the question whether the caller may do something to a target: all that a policy can

@@ -153,8 +153,7 @@ func (g *Gate) stage(ctx context.Context, c *Call, req *Request, fn Function) (*
 	}
 	idempotent := c.idempotency != "" && req.Replay != nil
 	if err := g.approve(ctx, c, req, &a); err != nil {
-		if idempotent && errors.Is(err, NotFound) && len(req.Resources) > 0 {
-			// Its own effect may be what took away what it names.
+		if idempotent && req.consumes(err) {
 			if e, _, err := g.repeated(ctx, c, req, a); err != nil {
 				return refuse(err)
 			} else if e != nil {

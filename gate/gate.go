@@ -155,7 +155,7 @@ func New(cfg Config) *Gate {
 		advance: cfg.Advance, authorize: cfg.Authorize, region: cfg.Region, log: cfg.Log, actions: map[string]access.Action{},
 		unproven: strangers{refusal: Unauthenticated}, limited: strangers{refusal: RateLimited},
 	}
-	for _, op := range Operations() {
+	for _, op := range append(Operations(), GenerateDataKeyWithoutPlaintext, GenerateDataKeyPairWithoutPlaintext) {
 		for _, row := range []*Operation{op, op.of(1)} {
 			g.actions[row.Permission], _ = access.ActionOf(row.Permission)
 		}

@@ -49,7 +49,7 @@ const (
 
 // The operations. Rows are added at the end of their group with a new number.
 var (
-	CreateKey           = &Operation{Number: 1, Name: "create-key", Event: "CreateKey", Permission: "kms:CreateKey", Mutates: true, Onto: wrapKey, BodyLimit: useBody, Summary: "create a key with a purpose, a type and a rotation schedule"}
+	CreateKey           = &Operation{Number: 1, Name: "create-key", Event: "CreateKey", Permission: "kms:CreateKey", Mutates: true, Onto: wrapKey, BodyLimit: policyBody, Summary: "create a key with a purpose, a type and a rotation schedule"}
 	DescribeKey         = &Operation{Number: 2, Name: "describe-key", Event: "DescribeKey", Permission: "kms:DescribeKey", Reads: true, BodyLimit: smallBody, Summary: "show a key"}
 	ListKeys            = &Operation{Number: 3, Name: "list-keys", Event: "ListKeys", Permission: "kms:ListKeys", Reads: true, BodyLimit: smallBody, Summary: "list keys, newest first"}
 	ListKeyVersions     = &Operation{Number: 4, Name: "list-key-versions", Event: "ListKeyRotations", Permission: "kms:ListKeyRotations", Reads: true, BodyLimit: smallBody, Summary: "list a key's versions, newest first"}
@@ -95,8 +95,19 @@ var (
 	DeleteImportedKeyMaterial = &Operation{Number: 43, Name: "delete-imported-key-material", Event: "DeleteImportedKeyMaterial", Permission: "kms:DeleteImportedKeyMaterial", Mutates: true, Restricts: true, BodyLimit: smallBody, Summary: "delete imported material at once; the same can be imported again"}
 
 	// wrapKey is putting a key under a master that the caller names.
-	wrapKey     = &Operation{Name: "wrap-key", Permission: "haven:WrapKey"}
+	wrapKey = &Operation{Name: "wrap-key", Permission: "haven:WrapKey"}
+	// What AWS KMS asks for when the answer leaves the plaintext out.
+	GenerateDataKeyWithoutPlaintext     = &Operation{Name: "generate-data-key", Permission: "kms:GenerateDataKeyWithoutPlaintext"}
+	GenerateDataKeyPairWithoutPlaintext = &Operation{Name: "generate-data-key-pair", Permission: "kms:GenerateDataKeyPairWithoutPlaintext"}
+
 	reEncryptTo = &Operation{Name: "re-encrypt", Permission: "kms:ReEncryptTo", Use: lifecycle.Protect}
+
+	PutKeyPolicy = &Operation{Number: 103, Name: "put-key-policy", Event: "PutKeyPolicy", Permission: "kms:PutKeyPolicy", Mutates: true, Restricts: true, BodyLimit: policyBody, Summary: "give a key a policy of its own: who may do what with it"}
+	GetKeyPolicy = &Operation{Number: 104, Name: "get-key-policy", Event: "GetKeyPolicy", Permission: "kms:GetKeyPolicy", Reads: true, BodyLimit: smallBody, Summary: "show a key's policy"}
+	CreateGrant  = &Operation{Number: 108, Name: "create-grant", Event: "CreateGrant", Permission: "kms:CreateGrant", Mutates: true, BodyLimit: useBody, Summary: "let a principal do some operations with a key"}
+	ListGrants   = &Operation{Number: 109, Name: "list-grants", Event: "ListGrants", Permission: "kms:ListGrants", Reads: true, BodyLimit: smallBody, Summary: "list a key's grants, oldest first"}
+	RevokeGrant  = &Operation{Number: 110, Name: "revoke-grant", Event: "RevokeGrant", Permission: "kms:RevokeGrant", Mutates: true, Restricts: true, BodyLimit: smallBody, Summary: "end a grant, by who manages the key"}
+	RetireGrant  = &Operation{Number: 111, Name: "retire-grant", Event: "RetireGrant", Permission: "kms:RetireGrant", Mutates: true, Restricts: true, BodyLimit: smallBody, Summary: "end a grant, by whom it names for that"}
 
 	ListRecords = &Operation{Number: 50, Name: "list-records", Event: "LookupEvents", Permission: "cloudtrail:LookupEvents", Reads: true, BodyLimit: smallBody, Summary: "list what was done, newest first, as CloudTrail events"}
 
@@ -161,6 +172,7 @@ func Operations() []*Operation {
 		Encrypt, Decrypt, GenerateDataKey, GenerateRandom, Batch, Sign, Verify, GenerateMAC, VerifyMAC, GetPublicKey,
 		DeriveSharedSecret, Encapsulate, Decapsulate, HPKESeal, HPKEOpen, ReEncrypt, GenerateDataKeyPair,
 		GetParametersForImport, ImportKeyMaterial, DeleteImportedKeyMaterial,
+		PutKeyPolicy, GetKeyPolicy, CreateGrant, ListGrants, RevokeGrant, RetireGrant,
 		ListRecords,
 		CreatePolicy, DescribePolicy, ListPolicies, UpdatePolicy, DeletePolicy, AttachPolicy, DetachPolicy, AssumeRole,
 		CreatePrincipal, DescribePrincipal, ListPrincipals, UpdatePrincipal, DeletePrincipal,

@@ -77,6 +77,7 @@ func rows() map[string]row {
 	maps.Copy(all, pairRows())
 	maps.Copy(all, findRows())
 	maps.Copy(all, importRows())
+	maps.Copy(all, grantRows())
 	maps.Copy(all, peopleRows())
 	maps.Copy(all, policyRows())
 	return all

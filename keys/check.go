@@ -57,6 +57,11 @@ func (r *Ring) checkKey(ctx context.Context, item *store.Item) (string, error) {
 			return fmt.Sprintf("its alias/%s is missing", name), err
 		}
 	}
+	if _, _, err := r.loadKey(ctx, idOf(item.ID)); errors.Is(err, gate.Tampered) || errors.Is(err, gate.Internal) {
+		return "its policy or its grants are not what it says it has, or cannot be read", nil
+	} else if err != nil {
+		return "", err
+	}
 	if b.Life.Primary > b.Life.Versions {
 		return fmt.Sprintf("its primary %d is beyond its %d versions", b.Life.Primary, b.Life.Versions), nil
 	}

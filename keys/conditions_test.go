@@ -203,7 +203,23 @@ func (f *asked) manageRows() []conditional {
 			return problem(km.ImportKeyMaterial(background, req))
 		}
 	}
+	person(f.World, "nurse", statements(allows(`"kms:ListKeys"`, "*")))
+	put := func(km haven.KeyManager) error {
+		return problem(km.PutKeyPolicy(background, keys.PutPolicyRequest{Key: f.data, Document: statements(delegating), Bypass: true}))
+	}
+	grant := func(km haven.KeyManager) error {
+		return problem(km.CreateGrant(background, keys.CreateGrantRequest{
+			Key: f.data, Grantee: user("nurse"), Retiring: user("administrator"), Operations: []string{"Encrypt", "Decrypt"}, Equals: seventeen,
+		}))
+	}
 	return []conditional{
+		{"put-key-policy", "Bool", "kms:BypassPolicyLockoutSafetyCheck", "true", "false", put},
+		{"create-key", "Bool", "kms:BypassPolicyLockoutSafetyCheck", "false", "true", create},
+		{"create-grant", "ForAllValues:StringEquals", "kms:GrantOperations", `Encrypt","Decrypt`, "Encrypt", grant},
+		{"create-grant", "ArnEquals", "kms:GranteePrincipal", user("nurse"), user("doctor"), grant},
+		{"create-grant", "ArnEquals", "kms:RetiringPrincipal", user("administrator"), user("nurse"), grant},
+		{"create-grant", is, "kms:GrantConstraintType", "EncryptionContextEquals", "EncryptionContextSubset", grant},
+		{"create-grant", "Bool", "kms:GrantIsForAWSResource", "false", "true", grant},
 		{"create-key", is, "kms:KeySpec", "ECC_NIST_P384", "RSA_2048", create},
 		{"create-key", is, "kms:KeyUsage", "SIGN_VERIFY", "ENCRYPT_DECRYPT", create},
 		{"create-key", is, "kms:KeyOrigin", "AWS_KMS", "EXTERNAL", create},
@@ -238,7 +254,7 @@ func TestConditions(t *testing.T) {
 			value string
 			want  bool
 		}{{row.other, false}, {row.value, true}} {
-			km := as(f.World, fmt.Sprintf("user-%d-%v", i, c.want), allowedIf(fmt.Sprintf(`%q:{%q:%q}`, row.operator, row.key, c.value)))
+			km := as(f.World, fmt.Sprintf("user-%d-%v", i, c.want), allowedIf(fmt.Sprintf(`%q:{%q:["%s"]}`, row.operator, row.key, c.value)))
 			if err := row.do(km); errors.Is(err, gate.AccessDenied) == c.want {
 				t.Errorf("%s, %s %s %q: %v", row.operation, row.operator, row.key, c.value, err)
 			}

@@ -30,6 +30,10 @@ type CreateRequest struct {
 	// Origin is Haven if empty. A key of origin External has its first version pending, until its
 	// material is imported.
 	Origin Origin `json:"origin,omitzero"`
+	// Policy is a policy document of the key's own; without one the account's policies decide. Bypass
+	// takes one under which the caller could not put another.
+	Policy string `json:"policy,omitzero"`
+	Bypass bool   `json:"bypass_policy_lockout_safety_check,omitzero"`
 }
 
 // CreateKey makes a key with its first version, active.
@@ -162,6 +166,10 @@ func (r *Ring) create(ctx context.Context, a gate.Approved, req *CreateRequest, 
 	}
 	v.Life = made.New
 	v.Life.Wraps = key.Type == Master && v.Life.State == lifecycle.Active
+	policy, err := r.firstPolicy(ctx, a, req, id, key)
+	if err != nil {
+		return gate.Outcome{}, err
+	}
 	keyPut, err := keyChange(id, key, nil)
 	if err != nil {
 		return gate.Outcome{}, err
@@ -171,8 +179,8 @@ func (r *Ring) create(ctx context.Context, a gate.Approved, req *CreateRequest, 
 		return gate.Outcome{}, err
 	}
 	o := gate.Outcome{
-		Changes: []gate.Change{keyPut, versionPut}, Key: id, Version: made.New.Number,
-		Wrapping: v.by, WrappingVer: v.byVer, Parameters: created(key),
+		Changes: append([]gate.Change{keyPut, versionPut}, policy...), Key: id, Version: made.New.Number,
+		Wrapping: v.by, WrappingVer: v.byVer, Parameters: created(key, req),
 	}
 	if key.Alias != "" {
 		if err := r.aliasFree(ctx, a, key.Alias); err != nil {

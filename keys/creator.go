@@ -19,7 +19,7 @@ func (r *Ring) tell(ctx context.Context, a gate.Approved, documents ...*Key) err
 			creators = append(creators, k.CreatedBy)
 		}
 	}
-	names, err := r.cfg.NamesOf(ctx, creators)
+	names, err := r.cfg.People.NamesOf(ctx, creators)
 	if err != nil {
 		return err
 	}

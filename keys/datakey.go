@@ -42,6 +42,9 @@ func (m *Manager) dataKey(ctx context.Context, req *DataKeyRequest, out *DataKey
 		References: []gate.Reference{{Text: req.Key}}, Asked: encrypting(crypt.FormatV1, req.Context),
 		Parameters: "bytes=" + strconv.Itoa(size),
 	}
+	if req.WithoutPlaintext {
+		r.As = gate.GenerateDataKeyWithoutPlaintext
+	}
 	return r, func(a gate.Approved) (gate.Outcome, error) {
 		key, err := m.randomBytes(size)
 		if err != nil {

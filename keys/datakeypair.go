@@ -45,6 +45,9 @@ func (m *Manager) GenerateDataKeyPair(ctx context.Context, c *gate.Call, req Dat
 		References: []gate.Reference{{Text: req.Key}}, Asked: asked,
 		Parameters: "spec=" + string(req.Spec),
 	}
+	if req.Plaintext != nil && !*req.Plaintext {
+		r.As = gate.GenerateDataKeyPairWithoutPlaintext
+	}
 	err := m.gate.Do(ctx, c, r, func(a gate.Approved) (gate.Outcome, error) {
 		if err := made.make(pair, m.random); err != nil {
 			return gate.Outcome{}, err

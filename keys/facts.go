@@ -91,6 +91,7 @@ func (req *CreateRequest) asked(kind Kind) gate.Asked {
 	}
 	asked := gate.Asked{Values: kind.values(origin, req.Purpose), Tags: setting(req.Tags)}
 	asked.Values = append(asked.Values, periodOf(req.RotationDays)...)
+	asked.Values = append(asked.Values, bypassing(req.Bypass).Values...)
 	return asked
 }
 

@@ -6,7 +6,7 @@ import (
 )
 
 // created is what the record of a new key tells.
-func created(key *keyBody) string {
+func created(key *keyBody, req *CreateRequest) string {
 	var t gate.Parameters
 	t.Add("type=%s;spec=%s;usage=%s;origin=%s", key.Type, key.Spec, key.Usage, key.origin())
 	t.Add("rotation_days=%d;grace_days=%d;lifetime_days=%d", key.Life.RotationDays, key.Life.GraceDays, key.Life.LifetimeDays)
@@ -15,6 +15,9 @@ func created(key *keyBody) string {
 	}
 	if !key.Master.IsZero() {
 		t.Add("master=%s", key.Master)
+	}
+	if req.Policy != "" {
+		t.Add("%s", policyTold(req.Policy, req.Bypass))
 	}
 	var with []string
 	if key.Description != "" {

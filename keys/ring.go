@@ -45,9 +45,8 @@ type RingConfig struct {
 	StoreID gate.ID
 	// Random is the source of key material; it must be cryptographically secure.
 	Random io.Reader
-	// NamesOf returns what principals are called, of those that there are. It must be safe for
-	// concurrent use.
-	NamesOf func(context.Context, []gate.ID) (map[gate.ID]string, error)
+	// People tells who there is.
+	People People
 	// CacheKeys bounds how many keys and how many versions are held ready for use, unwrapped.
 	CacheKeys int
 }
@@ -70,6 +69,9 @@ type loadedKey struct {
 	// object and defaults are what decisions see of it.
 	object   *access.Object
 	defaults []access.Value
+	// policy is its own as stored, nil if it has none; grants are by their ids.
+	policy *store.Item
+	grants []*loadedGrant
 }
 
 // loadedVersion is a version as stored, likewise, and its material once something used it.
@@ -119,7 +121,7 @@ func (r *Ring) version(ctx context.Context, reading *gate.Reading, key gate.ID, 
 }
 
 func (r *Ring) loadKey(ctx context.Context, id gate.ID) (*loadedKey, store.Epoch, error) {
-	items, epoch, err := r.cfg.View.Get(ctx, keyRef(id))
+	items, epoch, err := r.cfg.View.Get(ctx, keyRef(id), keyPolicyRef(id))
 	if err != nil {
 		return nil, epoch, err
 	}
@@ -132,7 +134,8 @@ func (r *Ring) loadKey(ctx context.Context, id gate.ID) (*loadedKey, store.Epoch
 	}
 	r.stopKey(id, &body.Life)
 	object := r.object(id, body)
-	return &loadedKey{item: items[0], body: *body, arn: object.ARN, object: object, defaults: body.kind().defaults()}, epoch, nil
+	k := &loadedKey{item: items[0], body: *body, arn: object.ARN, object: object, defaults: body.kind().defaults()}
+	return k, epoch, r.decide(ctx, id, k, &items[1])
 }
 
 // stopKey lays the stops chain over a key: what it stops is stopped, whatever the item says.
@@ -216,6 +219,11 @@ func (r *Ring) Resolve(ctx context.Context, reading *gate.Reading, op *gate.Oper
 		return gate.Target{}, unnamed(ref, err)
 	}
 	t := gate.Target{Key: id, ARN: key.arn, Named: named, State: key.body.Life, Domain: key, Object: key.object, Defaults: key.defaults, Alias: alias}
+	if !ref.Grant.IsZero() {
+		if t.Object, err = key.retiring(ref.Grant); err != nil {
+			return t, err
+		}
+	}
 	if op.Use != 0 {
 		t.Unfit = key.body.kind().unfit(id, op)
 	}

@@ -164,6 +164,20 @@ var conversation = []exchange{
 	{ask: `{"principal":"role/night-watch","as":"trust"}`, operation: "describe-policy"},
 	{ask: `{"role":"night-watch","session_name":"amina","duration_seconds":900}`, operation: "assume-role"},
 	{ask: `{"role":"nobody","session_name":"amina"}`, operation: "assume-role", code: gate.AccessDenied},
+	{ask: `{"key":"$DATA"}`, operation: "get-key-policy"},
+	{ask: `{"key":"$DATA","document":"{\"Statement\":{\"Effect\":\"Allow\",\"Principal\":\"*\",\"Action\":\"kms:Decript\",\"Resource\":\"*\"}}"}`, operation: "put-key-policy", code: gate.InvalidRequest},
+	{ask: `{"key":"$DATA","document":"{\"Statement\":{\"Effect\":\"Allow\",\"Principal\":{\"AWS\":\"arn:aws:iam::000000000000:user/amina\"},\"Action\":\"kms:*\",\"Resource\":\"*\"}}"}`, operation: "put-key-policy", code: gate.InvalidRequest},
+	{ask: `{"key":"$DATA","document":"{\"Statement\":{\"Effect\":\"Allow\",\"Principal\":{\"AWS\":[\"arn:aws:iam::000000000000:root\",\"arn:aws:iam::000000000000:user/amina\"]},\"Action\":\"kms:*\",\"Resource\":\"*\"}}"}`, operation: "put-key-policy"},
+	{ask: `?key=$DATA`, operation: "get-key-policy", method: http.MethodGet},
+	{ask: `{"key":"$DATA","grantee_principal":"arn:aws:iam::000000000000:user/amina","operations":["Encrypt","Decrypt"],"encryption_context_subset":{"patient":"17"},"name":"ward"}`, operation: "create-grant", keep: "grant_id as GRANT"},
+	{ask: `{"key":"$DATA","grantee_principal":"arn:aws:iam::000000000000:user/amina","operations":["Sign"]}`, operation: "create-grant", code: gate.InvalidKeyUsage},
+	{ask: `{"key":"$DATA","grantee_principal":"arn:aws:iam::000000000000:user/nobody","operations":["Decrypt"]}`, operation: "create-grant", code: gate.InvalidRequest},
+	{ask: `{"key":"$DATA"}`, operation: "list-grants"},
+	{ask: `?key=$DATA&limit=1&grantee_principal=arn:aws:iam::000000000000:user/amina`, operation: "list-grants", method: http.MethodGet},
+	{ask: `{"key":"ID","grant_id":"$GRANT"}`, operation: "revoke-grant", code: gate.NotFound},
+	{ask: `{"key":"$DATA","grant_id":"$GRANT"}`, operation: "revoke-grant"},
+	{ask: `{"key":"$DATA","grantee_principal":"arn:aws:iam::000000000000:user/amina","operations":["DescribeKey"]}`, operation: "create-grant", keep: "grant_token as ENDED"},
+	{ask: `{"grant_token":"$ENDED"}`, operation: "retire-grant"},
 	{ask: `{"document":"{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Action\":\"kms:*\",\"Resource\":\"*\"}]}"}`, operation: "lint-access"},
 	{ask: `{"key":"ID","action":"decrypt"}`, operation: "list-access"},
 	{ask: `?key=ID&action=kms:Decrypt&limit=1`, operation: "list-access", method: http.MethodGet},
@@ -324,7 +338,7 @@ type placeholders map[string]string
 var (
 	uuid         = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 	random       = regexp.MustCompile(`"(ciphertext|plaintext|signature|mac|shared_secret|public_key|private_key_plaintext|private_key_ciphertext)":"([^"]*)"`)
-	text         = regexp.MustCompile(`"(token|pem|x|y|thumbprint|fingerprint|key_check_value)":"([^"]*)"`)
+	text         = regexp.MustCompile(`"(token|grant_token|pem|x|y|thumbprint|fingerprint|key_check_value)":"([^"]*)"`)
 	token        = regexp.MustCompile(`"import_token":"[^$"]+"`) // its length varies
 	digest       = regexp.MustCompile(`"[0-9a-f]{64}"`)
 	accessKeyID  = regexp.MustCompile(`"AKIA[A-Z2-7]{16}"`)

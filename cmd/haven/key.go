@@ -37,7 +37,7 @@ func (a *app) key() *cobra.Command {
 		a.keyCreate(), a.keyShow(), a.keyList(), a.keyVersions(), a.keyUpdate(), a.keyRotate(), a.keyEnable(),
 		a.keyDisable(), a.keyDeprecate(), a.keyCompromise(), a.keyScheduleDeletion(), a.keyCancelDeletion(),
 		a.keyActive(), a.keyHistory(), a.keyAlias(), a.keyTag(), a.keyUntag(), a.keyRestore(), a.keyRewrap(), a.keyImport(),
-		a.keyDeleteMaterial(),
+		a.keyDeleteMaterial(), a.keyPolicy(),
 	)
 	return c
 }

@@ -13,7 +13,7 @@ import (
 
 func (a *app) keyCreate() *cobra.Command {
 	var req client.CreateKeyRequest
-	var kind string
+	var kind, policy string
 	var tags []string
 	var days periods
 	c := &cobra.Command{
@@ -38,6 +38,13 @@ docs/algorithms.md says which to choose.
 				return err
 			}
 			req.Type = client.KeyType(kind)
+			if policy != "" {
+				document, err := a.readInput(policy, maxPolicyFile)
+				if err != nil {
+					return err
+				}
+				req.Policy = string(document)
+			}
 			days.into(c, &req.RotationDays, &req.GraceDays, &req.LifetimeDays)
 			key, err := call(c.Context(), a, func(ctx context.Context, c *client.Client) (*client.Key, error) {
 				return c.CreateKey(ctx, req)
@@ -59,6 +66,8 @@ docs/algorithms.md says which to choose.
 	days.flags(c)
 	flags.StringVar(&req.Description, "description", "", "what else there is to say of it, at most 8,192 characters")
 	flags.StringVar((*string)(&req.Origin), "origin", "", "where its material is made: HAVEN, or EXTERNAL, which is imported; empty: HAVEN")
+	flags.StringVar(&policy, "policy", "", "a `file` with a policy of its own, as haven key policy set takes; empty: none")
+	flags.BoolVar(&req.BypassLockoutCheck, "bypass-lockout-check", false, "take a policy under which you could not set another")
 	flags.StringVar(&req.Owner, "owner", "", "who answers for it")
 	required(c, "purpose", "type")
 	return c

@@ -29,10 +29,20 @@ func access(f field) []any {
 		return texts([]string{}, "night", "x", "", "a/b", strings.Repeat("x", 64), strings.Repeat("x", 65))
 	case "duration_seconds integer", "max_session_seconds integer":
 		return numbers(0, 899, 900, 3600, 43200, 43201, -1, 1<<62)
+	case "grantee_principal string", "retiring_principal string":
+		return texts([]string{}, "arn:aws:iam::000000000000:user/administrator", "arn:aws:iam::000000000000:user/nobody", "user/administrator", "", strings.Repeat("x", 600))
+	case "operations array":
+		return []any{[]any{"Decrypt"}, []any{"Encrypt", "Encrypt"}, []any{}, []any{"Sign"}, []any{"odd"}, make([]string, 51), junk{[]any{17}}, junk{[]any{raw("null")}}}
+	case "encryption_context_equals object", "encryption_context_subset object":
+		return []any{object{}, object{"patient": "17"}, object{"patient": "żółć"}, object{"long": strings.Repeat("x", 9000)}, junk{object{"patient": 17}}}
+	case "grant_id string":
+		return texts([]string{}, absentKey, "x", "")
+	case "grant_token string":
+		return texts([]string{}, "x", "aGF2ZW4vZ3JhbnQvdjEAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "")
 	case "trust string":
 		return texts([]string{}, trust, readDocument, "{}", "")
 	case "document string":
-		return texts([]string{}, readDocument, strings.Replace(readDocument, "Allow", "Deny", 1), "{}", "", "\x00", strings.Repeat(" ", 33_000), strings.Repeat("[", 9000))
+		return texts([]string{}, keyDocument, readDocument, strings.Replace(readDocument, "Allow", "Deny", 1), "{}", "", "\x00", strings.Repeat(" ", 33_000), strings.Repeat("[", 9000))
 	case "as string":
 		return texts([]string{}, "boundary", "trust", "odd", "")
 	case "prefix string":

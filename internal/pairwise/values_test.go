@@ -168,7 +168,7 @@ func (w *world) own(f field, refs []string) []any {
 		return append(append([]any{}, w.made["mac"]...), bytesOf(0, 1, 32, 64, 8192)...)
 	case "public_key string":
 		return append(append([]any{}, w.made["public_key"]...), bytesOf(0, 65, 91, 8192)...)
-	case "plaintext boolean", "active boolean", "disabled boolean", "new_primary boolean", "back boolean", "changes boolean":
+	case "bypass_policy_lockout_safety_check boolean", "plaintext boolean", "active boolean", "disabled boolean", "new_primary boolean", "back boolean", "changes boolean":
 		return []any{true, false}
 	case "items array":
 		return w.items()

@@ -184,6 +184,9 @@ func (w *world) base(operation, key string) object {
 		"generate-mac":              {"key": w.kinds[macs], "message": hello},
 		"generate-random":           {},
 		"get-active-key":            {"type": "data"},
+		"get-key-policy":            {"key": w.kinds[data]},
+		"list-grants":               {"key": w.kinds[data]},
+		"put-key-policy":            {"key": key, "document": keyDocument},
 		"get-public-key":            {"key": w.kinds[signing]},
 		"hpke-open":                 {"ciphertext": m["sealed"]},
 		"hpke-seal":                 {"key": w.kinds[hpke], "plaintext": hello},
@@ -245,6 +248,10 @@ func (w *world) prepared(operation, key string) object {
 		return object{"policy": w.policy(), "document": readDocument}
 	case "delete-policy":
 		return object{"policy": w.policy()}
+	case "create-grant":
+		return w.granting(key)
+	case "revoke-grant", "retire-grant":
+		return object{"key": key, "grant_id": w.done("create-grant", w.granting(key))["grant_id"]}
 	case "delete-imported-key-material":
 		request := w.wrapped()
 		w.done("import-key-material", request)
@@ -273,6 +280,14 @@ func (w *world) role() string {
 func (w *world) policy() string {
 	w.t.Helper()
 	return w.done("create-policy", object{"name": w.fresh(), "document": readDocument})["arn"].(string)
+}
+
+// keyDocument is the policy of a key that leaves everything to the account.
+const keyDocument = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"000000000000"},"Action":"*","Resource":"*"}]}`
+
+// granting is a request that lets somebody decrypt.
+func (w *world) granting(key string) object {
+	return object{"key": key, "grantee_principal": "arn:aws:iam::000000000000:user/administrator", "operations": []any{"Decrypt"}}
 }
 
 // fresh returns a name that nothing has.
