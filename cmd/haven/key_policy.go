@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -49,15 +48,6 @@ updated_at, updated_by.`,
 			return err
 		},
 	}
-}
-
-// printableLines is a text whose lines are shown as they are, without what a terminal would act on.
-func printableLines(text string) string {
-	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
-	for i, line := range lines {
-		lines[i] = printable(strings.ReplaceAll(strings.TrimRight(line, "\r"), "\t", "  "))
-	}
-	return strings.Join(lines, "\n")
 }
 
 func (a *app) keyPolicySet() *cobra.Command {
