@@ -21,7 +21,7 @@ type conditional struct {
 // asked holds what the operations of the table are about.
 type asked struct {
 	*gatetest.World
-	data, old, signer, mac, rsa, party, external, master string
+	data, signer, mac, rsa, party, external, master string
 	ciphertext, rsaCiphertext                            []byte
 }
 
