@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -31,16 +32,19 @@ func keyWant() *client.Key {
 	}
 }
 
-// TestWire walks every operation: its route, its request and its answer, byte for byte.
-func TestWire(t *testing.T) {
+// wireCase is a call, what it sends, and what it makes of the answer.
+type wireCase struct {
+	operation, request, answer string
+	mutates                    bool
+	call                       func(context.Context, *client.Client) (any, error)
+	want                       any
+}
+
+var patient17 = map[string]string{"patient": "17"}
+
+func wireOfKeys() []wireCase {
 	never, no := 0, false
-	kv := map[string]string{"patient": "17"}
-	cases := []struct {
-		operation, request, answer string
-		mutates                    bool
-		call                       func(context.Context, *client.Client) (any, error)
-		want                       any
-	}{
+	return []wireCase{
 		{"create-key", `{"purpose":"P","type":"data","rotation_days":0,"alias":"alias/a","tags":{"a":"b"}}`, keyDocument, true,
 			func(ctx context.Context, c *client.Client) (any, error) {
 				return c.CreateKey(ctx, client.CreateKeyRequest{Purpose: "P", Type: client.Data, RotationDays: &never, Alias: "alias/a", Tags: map[string]string{"a": "b"}})
@@ -55,31 +59,6 @@ func TestWire(t *testing.T) {
 			func(ctx context.Context, c *client.Client) (any, error) {
 				return c.ListKeyVersions(ctx, client.ListKeyVersionsRequest{Key: "k"})
 			}, &client.VersionPage{Versions: []client.Version{{KeyID: "k", Version: 1, State: client.Rotating, CreatedAt: keyWant().CreatedAt}}}},
-		{"put-key-policy", `{"key":"k","document":"{}","bypass_policy_lockout_safety_check":true}`, keyDocument, true,
-			func(ctx context.Context, c *client.Client) (any, error) {
-				return c.PutKeyPolicy(ctx, client.PutKeyPolicyRequest{Key: "k", Document: "{}", BypassLockoutCheck: true})
-			}, keyWant()},
-		{"get-key-policy", `{"key":"k"}`, `{"key_id":"k","document":"{}","default":true}`, false,
-			func(ctx context.Context, c *client.Client) (any, error) { return c.GetKeyPolicy(ctx, "k") },
-			&client.KeyPolicy{KeyID: "k", Document: "{}", Default: true}},
-		{"create-grant", `{"key":"k","grantee_principal":"a","operations":["Decrypt"],"retiring_principal":"b","encryption_context_subset":{"patient":"17"},"name":"n"}`,
-			`{"key_id":"k","grant_id":"g","grant_token":"t"}`, true,
-			func(ctx context.Context, c *client.Client) (any, error) {
-				return c.CreateGrant(ctx, client.CreateGrantRequest{Key: "k", GranteePrincipal: "a", Operations: []string{"Decrypt"}, RetiringPrincipal: "b", ContextSubset: kv, Name: "n"})
-			}, &client.GrantAnswer{KeyID: "k", GrantID: "g", GrantToken: "t"}},
-		{"list-grants", `{"key":"k","grantee_principal":"a","limit":1,"cursor":"c"}`,
-			`{"grants":[{"key_id":"k","grant_id":"g","grantee_principal":"a","operations":["Decrypt"],"encryption_context_equals":{"patient":"17"},"created_at":"2026-03-03T00:00:00Z","created_by":"p"}],"next_cursor":"d"}`, false,
-			func(ctx context.Context, c *client.Client) (any, error) {
-				return c.ListGrants(ctx, client.ListGrantsRequest{Key: "k", GranteePrincipal: "a", Limit: 1, Cursor: "c"})
-			}, &client.GrantPage{NextCursor: "d", Grants: []client.Grant{{
-				KeyID: "k", GrantID: "g", GranteePrincipal: "a", Operations: []string{"Decrypt"}, ContextEquals: kv, CreatedAt: keyWant().CreatedAt, CreatedBy: "p",
-			}}}},
-		{"revoke-grant", `{"key":"k","grant_id":"g"}`, `{"key_id":"k","grant_id":"g"}`, true,
-			func(ctx context.Context, c *client.Client) (any, error) { return c.RevokeGrant(ctx, "k", "g") }, &client.GrantAnswer{KeyID: "k", GrantID: "g"}},
-		{"retire-grant", `{"grant_token":"t"}`, `{"key_id":"k","grant_id":"g"}`, true,
-			func(ctx context.Context, c *client.Client) (any, error) {
-				return c.RetireGrant(ctx, client.RetireGrantRequest{GrantToken: "t"})
-			}, &client.GrantAnswer{KeyID: "k", GrantID: "g"}},
 		{"update-key", `{"key":"k","purpose":"P","grace_days":0}`, keyDocument, true,
 			func(ctx context.Context, c *client.Client) (any, error) {
 				return c.UpdateKey(ctx, client.UpdateKeyRequest{Key: "k", Purpose: "P", GraceDays: &never})
@@ -108,13 +87,49 @@ func TestWire(t *testing.T) {
 			}, keyWant()},
 		{"cancel-key-deletion", `{"key":"k"}`, keyDocument, true,
 			func(ctx context.Context, c *client.Client) (any, error) { return c.CancelKeyDeletion(ctx, "k") }, keyWant()},
+	}
+}
+
+func wireOfGrants() []wireCase {
+	return []wireCase{
+		{"put-key-policy", `{"key":"k","document":"{}","bypass_policy_lockout_safety_check":true}`, keyDocument, true,
+			func(ctx context.Context, c *client.Client) (any, error) {
+				return c.PutKeyPolicy(ctx, client.PutKeyPolicyRequest{Key: "k", Document: "{}", BypassLockoutCheck: true})
+			}, keyWant()},
+		{"get-key-policy", `{"key":"k"}`, `{"key_id":"k","document":"{}","default":true}`, false,
+			func(ctx context.Context, c *client.Client) (any, error) { return c.GetKeyPolicy(ctx, "k") },
+			&client.KeyPolicy{KeyID: "k", Document: "{}", Default: true}},
+		{"create-grant", `{"key":"k","grantee_principal":"a","operations":["Decrypt"],"retiring_principal":"b","encryption_context_subset":{"patient":"17"},"name":"n"}`,
+			`{"key_id":"k","grant_id":"g","grant_token":"t"}`, true,
+			func(ctx context.Context, c *client.Client) (any, error) {
+				return c.CreateGrant(ctx, client.CreateGrantRequest{Key: "k", GranteePrincipal: "a", Operations: []string{"Decrypt"}, RetiringPrincipal: "b", ContextSubset: patient17, Name: "n"})
+			}, &client.GrantAnswer{KeyID: "k", GrantID: "g", GrantToken: "t"}},
+		{"list-grants", `{"key":"k","grantee_principal":"a","limit":1,"cursor":"c"}`,
+			`{"grants":[{"key_id":"k","grant_id":"g","grantee_principal":"a","operations":["Decrypt"],"encryption_context_equals":{"patient":"17"},"created_at":"2026-03-03T00:00:00Z","created_by":"p"}],"next_cursor":"d"}`, false,
+			func(ctx context.Context, c *client.Client) (any, error) {
+				return c.ListGrants(ctx, client.ListGrantsRequest{Key: "k", GranteePrincipal: "a", Limit: 1, Cursor: "c"})
+			}, &client.GrantPage{NextCursor: "d", Grants: []client.Grant{{
+				KeyID: "k", GrantID: "g", GranteePrincipal: "a", Operations: []string{"Decrypt"}, ContextEquals: patient17, CreatedAt: keyWant().CreatedAt, CreatedBy: "p",
+			}}}},
+		{"revoke-grant", `{"key":"k","grant_id":"g"}`, `{"key_id":"k","grant_id":"g"}`, true,
+			func(ctx context.Context, c *client.Client) (any, error) { return c.RevokeGrant(ctx, "k", "g") }, &client.GrantAnswer{KeyID: "k", GrantID: "g"}},
+		{"retire-grant", `{"grant_token":"t"}`, `{"key_id":"k","grant_id":"g"}`, true,
+			func(ctx context.Context, c *client.Client) (any, error) {
+				return c.RetireGrant(ctx, client.RetireGrantRequest{GrantToken: "t"})
+			}, &client.GrantAnswer{KeyID: "k", GrantID: "g"}},
+	}
+}
+
+func wireOfUse() []wireCase {
+	no := false
+	return []wireCase{
 		{"encrypt", `{"key":"k","plaintext":"aGk=","context":{"patient":"17"}}`, `{"ciphertext":"AQI=","key_id":"k","version":3}`, false,
 			func(ctx context.Context, c *client.Client) (any, error) {
-				return c.Encrypt(ctx, client.EncryptRequest{Key: "k", Plaintext: []byte("hi"), Context: kv})
+				return c.Encrypt(ctx, client.EncryptRequest{Key: "k", Plaintext: []byte("hi"), Context: patient17})
 			}, &client.EncryptResponse{Ciphertext: []byte{1, 2}, KeyID: "k", Version: 3}},
 		{"decrypt", `{"ciphertext":"AQI=","context":{"patient":"17"}}`, `{"plaintext":"aGk=","key_id":"k","version":3}`, false,
 			func(ctx context.Context, c *client.Client) (any, error) {
-				return c.Decrypt(ctx, client.DecryptRequest{Ciphertext: []byte{1, 2}, Context: kv})
+				return c.Decrypt(ctx, client.DecryptRequest{Ciphertext: []byte{1, 2}, Context: patient17})
 			}, &client.DecryptResponse{Plaintext: []byte("hi"), KeyID: "k", Version: 3}},
 		{"generate-data-key", `{"key":"k","bytes":16,"plaintext":false}`, `{"ciphertext":"AQI=","key_id":"k","version":3}`, false,
 			func(ctx context.Context, c *client.Client) (any, error) {
@@ -136,7 +151,11 @@ func TestWire(t *testing.T) {
 				{GenerateDataKey: &client.GenerateDataKeyResponse{Plaintext: []byte("hi"), Ciphertext: []byte{1, 2}, KeyID: "k", Version: 3}},
 			}},
 	}
-	for _, tc := range cases {
+}
+
+// TestWire walks every operation: its route, its request and its answer, byte for byte.
+func TestWire(t *testing.T) {
+	for _, tc := range slices.Concat(wireOfKeys(), wireOfGrants(), wireOfUse()) {
 		t.Run(tc.operation, func(t *testing.T) {
 			s := newContract(t, okay(tc.answer))
 			got, err := tc.call(t.Context(), s.client(t))

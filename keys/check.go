@@ -57,7 +57,7 @@ func (r *Ring) checkKey(ctx context.Context, item *store.Item) (string, error) {
 			return fmt.Sprintf("its alias/%s is missing", name), err
 		}
 	}
-	if _, _, err := r.loadKey(ctx, idOf(item.ID)); errors.Is(err, gate.Tampered) || errors.Is(err, gate.Internal) {
+	if _, _, err := r.readKey(ctx, idOf(item.ID)); errors.Is(err, gate.Tampered) || errors.Is(err, gate.Internal) {
 		return "its policy or its grants are not what it says it has, or cannot be read", nil
 	} else if err != nil {
 		return "", err

@@ -121,6 +121,15 @@ func (r *Ring) version(ctx context.Context, reading *gate.Reading, key gate.ID, 
 }
 
 func (r *Ring) loadKey(ctx context.Context, id gate.ID) (*loadedKey, store.Epoch, error) {
+	k, epoch, err := r.readKey(ctx, id)
+	if err == nil {
+		r.stopKey(id, &k.body.Life)
+	}
+	return k, epoch, err
+}
+
+// readKey reads a key as its items have it, without what the stops chain lays over it.
+func (r *Ring) readKey(ctx context.Context, id gate.ID) (*loadedKey, store.Epoch, error) {
 	items, epoch, err := r.cfg.View.Get(ctx, keyRef(id), keyPolicyRef(id))
 	if err != nil {
 		return nil, epoch, err
@@ -132,7 +141,6 @@ func (r *Ring) loadKey(ctx context.Context, id gate.ID) (*loadedKey, store.Epoch
 	if err != nil {
 		return nil, epoch, err
 	}
-	r.stopKey(id, &body.Life)
 	object := r.object(id, body)
 	k := &loadedKey{item: items[0], body: *body, arn: object.ARN, object: object, defaults: body.kind().defaults()}
 	return k, epoch, r.decide(ctx, id, k, &items[1])

@@ -331,9 +331,10 @@ func FuzzBody(f *testing.F) {
 		if err := native.Decode(encoded, second.Interface()); err != nil {
 			t.Fatalf("%q became %q: %v", body, encoded, err)
 		}
-		// An empty map of tags is encoded, and decoded, as one.
-		if !reflect.DeepEqual(first.Interface(), second.Interface()) {
-			t.Fatalf("%q: %+v became %+v", body, first.Elem(), second.Elem())
+		// An empty list is as good as none, so what is compared is what is said.
+		again, err := json.Marshal(second.Interface())
+		if err != nil || !bytes.Equal(encoded, again) {
+			t.Fatalf("%q: %s became %s, %v", body, encoded, again, err)
 		}
 	})
 }
