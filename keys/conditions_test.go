@@ -22,7 +22,7 @@ type conditional struct {
 type asked struct {
 	*gatetest.World
 	data, signer, mac, rsa, party, external, master string
-	ciphertext, rsaCiphertext                            []byte
+	ciphertext, rsaCiphertext                       []byte
 }
 
 var seventeen = map[string]string{"patient": "17"}
