@@ -13,7 +13,7 @@ func TestUnderFIPS(t *testing.T) {
 	if fips140.Enabled() {
 		return
 	}
-	const slow = "-test.skip=OpenSSL|Altered|ImportRefuses|SignLimits"
+	const slow = "-test.skip=OpenSSL|Altered|ImportRefuses|SignLimits|GenerateMaterial|Envelope"
 	fipstest.Run(t, "only", nil, slow)
 	fipstest.Run(t, "on", nil, slow, "-test.run=Password|RoundTrip|Kit")
 }
