@@ -158,26 +158,26 @@ func (e *edit) putGrant(b *grantBody, out *GrantAnswer) error {
 }
 
 // told is what the record tells of a grant: of constraints their names, and which values by a digest.
-func (b *grantBody) told(id gate.ID) string {
+func (g *grantBody) told(id gate.ID) string {
 	var t gate.Parameters
-	t.Add("grant=%s;grantee=%s", id, b.Grantee)
-	if !b.Retiring.IsZero() {
-		t.Add("retiring=%s", b.Retiring)
+	t.Add("grant=%s;grantee=%s", id, g.Grantee)
+	if !g.Retiring.IsZero() {
+		t.Add("retiring=%s", g.Retiring)
 	}
-	if b.Name != "" {
-		t.Names("name", []string{b.Name})
+	if g.Name != "" {
+		t.Names("name", []string{g.Name})
 	}
 	for _, c := range []struct {
 		what  string
 		pairs map[string]string
-	}{{"equals", b.Constraints.Equals}, {"subset", b.Constraints.Subset}} {
+	}{{"equals", g.Constraints.Equals}, {"subset", g.Constraints.Subset}} {
 		if encoded, err := ContextOf(c.pairs); err == nil && len(c.pairs) > 0 {
 			sum := sha256.Sum256(encoded.Encoded())
 			t.Add("constraint=%x", sum[:16])
 			t.Names(c.what, slices.Sorted(maps.Keys(c.pairs)))
 		}
 	}
-	t.Names("operations", b.Operations)
+	t.Names("operations", g.Operations)
 	return t.String()
 }
 
