@@ -187,8 +187,15 @@ fuzz: ## each fuzz target for FUZZTIME
 		targets=$$(go test -list '^Fuzz' $$dir)
 		for target in $$(grep '^Fuzz' <<<"$$targets"); do
 			echo "$$dir $$target"
-			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$dir >$$out || { cat $$out; exit 1; }
 			count=$$((count + 1))
+			# Go 1.26 may end a run that found nothing with the run's own deadline as its error
+			# (go.dev/issue/75804, mended in 1.27): such a run does not count and is made again.
+			for attempt in 1 2 3; do
+				go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$dir >$$out && continue 2
+				if grep -q 'Failing input written' $$out || ! grep -qx '    context deadline exceeded' $$out; then break; fi
+			done
+			cat $$out
+			exit 1
 		done
 	done
 	if [ $$count = 0 ]; then echo "no fuzz targets found"; exit 1; fi
