@@ -14,7 +14,7 @@ type UpdateCredentialRequest struct {
 	Principal  string `json:"principal,omitzero"`
 	Credential string `json:"credential"`
 	// Active is required: what is left out is not guessed.
-	Active *bool `json:"active"`
+	Active *bool `json:"active,omitempty"`
 }
 
 // UpdateCredential makes a credential inactive, or active again. When it has returned, every operation
