@@ -73,7 +73,7 @@ func TestSignature(t *testing.T) {
 		t.Fatal(who, err)
 	}
 	wrongSecret, unknown := *key, *key
-	wrongSecret.SecretAccessKey = "x" + key.SecretAccessKey[1:]
+	wrongSecret.SecretAccessKey = "-" + key.SecretAccessKey[1:] // no secret has a hyphen
 	unknown.ID = "AKIAAAAAAAAAAAAAAAAA"
 	stranger := unknown // who knows what unknown keys are verified with
 	stranger.SecretAccessKey = "----------------------------------------"
