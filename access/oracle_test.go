@@ -99,6 +99,8 @@ var differences = []struct {
 			return strings.Contains(text, "${") && !strings.Contains(text, "2012-10-17")
 		})
 	}, "IAM User Guide, Version: with 2008-10-17, or without the element, variables such as ${aws:username} are literal strings"},
+	{"an escaped character", says(`\$\{[*?$]\}`),
+		"IAM User Guide, Policy elements: Variables and tags: ${*}, ${?} and ${$} stand for the characters themselves, wherever a variable may stand"},
 	{"an IPv6 address and an IPv4 network, negated", func(w *setting, q *question, _ string) bool {
 		return strings.Contains(q.source, "::") && strings.Contains(w.String(), "NotIpAddress")
 	}, "IAM User Guide, Condition operators, IP address: NotIpAddress is all addresses except the given address or range"},
