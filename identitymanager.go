@@ -117,3 +117,23 @@ func (i Identity) DeleteCredential(ctx context.Context, req identity.DeleteCrede
 func (i Identity) GetCallerIdentity(ctx context.Context) (*identity.Caller, error) {
 	return identify(ctx, i, gate.GetCallerIdentity, identity.CallerRequest{}, (*identity.Manager).GetCallerIdentity)
 }
+
+// Approve approves what another principal asked for.
+func (i Identity) Approve(ctx context.Context, approval gate.ID) (*identity.Approval, error) {
+	return identify(ctx, i, gate.Approve, identity.ApprovalRequest{Approval: approval}, (*identity.Manager).Approve)
+}
+
+// ListApprovals lists what waits for approvals, newest first.
+func (i Identity) ListApprovals(ctx context.Context, req identity.ListApprovalsRequest) (*identity.ApprovalPage, error) {
+	return identify(ctx, i, gate.ListApprovals, req, (*identity.Manager).ListApprovals)
+}
+
+// DescribeApproval shows what is asked for, and who approved it.
+func (i Identity) DescribeApproval(ctx context.Context, approval gate.ID) (*identity.Approval, error) {
+	return identify(ctx, i, gate.DescribeApproval, identity.ApprovalRequest{Approval: approval}, (*identity.Manager).DescribeApproval)
+}
+
+// WithdrawApproval ends a request for approvals: nothing is done by it any more.
+func (i Identity) WithdrawApproval(ctx context.Context, approval gate.ID) (*identity.Approval, error) {
+	return identify(ctx, i, gate.WithdrawApproval, identity.ApprovalRequest{Approval: approval}, (*identity.Manager).WithdrawApproval)
+}

@@ -46,11 +46,11 @@ var vocabulary = slices.Concat(
 	rows("kms:", Permissions, false, "CreateGrant RetireGrant RevokeGrant PutKeyPolicy"),
 
 	rows("haven:", Use, false, "HPKESeal HPKEOpen Recover"),
-	rows("haven:", Read, false, "DescribeCampaign ExplainAccess LintAccess ListAccess PreviewPolicy ListAlerts ListApprovals GetProof VerifyLog VerifyBackup ListDue"),
-	rows("haven:", Write, false, "UpdateKey WrapKey DeprecateVersion MarkCompromised RestoreVersion OpenRecovery StartCampaign RotateStoredKey"),
+	rows("haven:", Read, false, "DescribeCampaign ExplainAccess LintAccess ListAccess PreviewPolicy ListAlerts ListApprovals DescribeApproval GetProof VerifyLog VerifyBackup ListDue"),
+	rows("haven:", Write, false, "UpdateKey WrapKey DeprecateVersion MarkCompromised RestoreVersion OpenRecovery StartCampaign RotateStoredKey RequestApproval Approve WithdrawApproval"),
 	rows("haven:", Write, true,
 		"Initialize Start Shutdown Pin RotateBeforeUse AcceptClock RotateSeal MigrateSeal CheckRotation ExecuteRotations ScheduleRotationCheck "+
-			"CreateBackup CreateReport AdvanceClock RequestApproval Approve"),
+			"CreateBackup CreateReport AdvanceClock"),
 
 	rows("secretsmanager:", Use, false, "GetSecretValue"),
 	rows("secretsmanager:", Use, true, "GetRandomPassword BatchGetSecretValue"),

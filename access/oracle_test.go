@@ -99,6 +99,8 @@ var differences = []struct {
 			return strings.Contains(text, "${") && !strings.Contains(text, "2012-10-17")
 		})
 	}, "IAM User Guide, Version: with 2008-10-17, or without the element, variables such as ${aws:username} are literal strings"},
+	{"how many approved", says(`haven:Approvals`),
+		"Haven's own key: every request has it, 0 if nobody approved; the simulator knows no such key"},
 	{"an escaped character", says(`\$\{[*?$]\}`),
 		"IAM User Guide, Policy elements: Variables and tags: ${*}, ${?} and ${$} stand for the characters themselves, wherever a variable may stand"},
 	{"an IPv6 address and an IPv4 network, negated", func(w *setting, q *question, _ string) bool {

@@ -320,7 +320,7 @@ func (q *question) facts() map[string][]string {
 	f := map[string][]string{
 		"aws:principalarn": {who}, "aws:principalaccount": {account}, "aws:principaltype": {q.who.kind}, "aws:securetransport": truth(q.secure),
 		"aws:currenttime": {strconv.FormatInt(q.time.Unix(), 10)}, "aws:epochtime": {strconv.FormatInt(q.time.Unix(), 10)},
-		"aws:requestedregion": {"us-east-1"}, "kms:calleraccount": {account}, "kms:multiregion": {"false"},
+		"aws:requestedregion": {"us-east-1"}, "kms:calleraccount": {account}, "kms:multiregion": {"false"}, "haven:approvals": {"0"},
 	}
 	add := func(key string, values ...string) {
 		if len(values) > 0 && values[0] != "" {

@@ -125,6 +125,11 @@ func (r *Request) value(k Key, suffix string, i int) (string, bool) {
 		return r.Context.Get(suffix)
 	case GrantIsForAWSResource, MultiRegion:
 		return "false", true
+	case Approvals:
+		if text, given := r.listed(k, 0); given {
+			return text, true
+		}
+		return "0", true // every request has it: a policy that demands some is not passed by what is not there
 	}
 	return r.listed(k, 0)
 }

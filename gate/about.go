@@ -52,6 +52,9 @@ func (g *Gate) about(c *Call, asked *Asked, targets []Target, t *Target) *access
 		q.Object = &c.object
 	}
 	tell := func(k access.Key, text string) { q.Values = append(q.Values, access.Value{Key: k, Text: text}) }
+	if c.approval != nil {
+		tell(access.Approvals, strconv.Itoa(c.approval.count))
+	}
 	if asked.Algorithm.Key != 0 {
 		q.Values = appendValue(q.Values, asked.Algorithm, t)
 	}

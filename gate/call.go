@@ -304,6 +304,8 @@ type Call struct {
 
 	// decision is the last that allowed something.
 	decision access.Decision
+	// approval is nil for most calls.
+	approval *approval
 }
 
 // caller is what the items of a batch share with their call.

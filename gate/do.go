@@ -46,6 +46,7 @@ func (g *Gate) Do(ctx context.Context, c *Call, req Request, fn Function) error 
 			err = answer
 		}
 		if !errors.Is(err, errMoved) {
+			c.haveAsked(err)
 			return g.logged(c, err)
 		}
 		if err := g.again(ctx, c, attempt); err != nil {
@@ -151,9 +152,12 @@ func (g *Gate) stage(ctx context.Context, c *Call, req *Request, fn Function) (*
 		}
 		return refused, e
 	}
+	if c.asks() {
+		req = c.approval.asking.of(req)
+	}
 	idempotent := c.idempotency != "" && req.Replay != nil
 	if err := g.approve(ctx, c, req, &a); err != nil {
-		if idempotent && req.consumes(err) {
+		if idempotent && (req.consumes(err) || c.approval != nil && errors.Is(err, AccessDenied)) {
 			if e, _, err := g.repeated(ctx, c, req, a); err != nil {
 				return refuse(err)
 			} else if e != nil {
@@ -173,6 +177,9 @@ func (g *Gate) stage(ctx context.Context, c *Call, req *Request, fn Function) (*
 		}
 		remembered = before
 	}
+	if c.asks() {
+		fn = func(a Approved) (Outcome, error) { return g.ask(a, req) }
+	}
 	outcome, err := fn(a)
 	if err != nil {
 		if idempotent {
@@ -187,6 +194,7 @@ func (g *Gate) stage(ctx context.Context, c *Call, req *Request, fn Function) (*
 	if idempotent {
 		outcome.Changes = append(outcome.Changes, remember(c, a, remembered, outcome.Answer))
 	}
+	c.useApproval(&outcome)
 	e, err := g.success(c, req, a, outcome, 0)
 	if err != nil {
 		return refuse(err)
@@ -206,36 +214,37 @@ func (g *Gate) repeated(ctx context.Context, c *Call, req *Request, a Approved) 
 }
 
 // approve resolves what the request names, then asks whether the caller may, then whether the
-// states allow it.
+// states allow it. Resources come first, so that who may not do something to them does not learn
+// whether they are there; what others approved can be told only when all is known that it was to be.
 func (g *Gate) approve(ctx context.Context, c *Call, req *Request, a *Approved) error {
 	if c.unproven {
 		return &Error{Code: Unauthenticated}
 	}
-	op := cmp.Or(req.As, c.op)
-	for _, arn := range req.Resources {
-		if err := g.permit(c, op, g.about(c, &req.Asked, nil, &Target{ARN: arn})); err != nil {
+	if c.approval == nil {
+		if err := g.permitResources(c, req); err != nil {
 			return err
 		}
 	}
-	for _, need := range req.Needs {
-		if err := g.permit(c, need.For, g.about(c, &Asked{}, nil, &Target{ARN: need.ARN})); err != nil {
-			return err
-		}
-	}
+	op := c.does()
 	for i, ref := range req.References {
-		target, err := g.resolver.Resolve(ctx, &c.reading, c.op.of(i), ref)
+		target, err := g.resolver.Resolve(ctx, &c.reading, op.of(i), ref)
 		if err != nil {
-			return g.unresolved(c, req.needs(c.op, i), g.about(c, req.asked(i), nil, &target), err)
+			return g.unresolved(c, req.needs(op, i), g.about(c, req.asked(i), nil, &target), err)
 		}
 		a.targets = append(a.targets, target)
 	}
+	if c.approval != nil {
+		if err := g.permitApproved(ctx, c, req, a); err != nil {
+			return err
+		}
+	}
 	if len(a.targets) == 0 && len(req.Resources) == 0 && !req.EachItem {
-		if err := g.permit(c, op, g.about(c, &req.Asked, nil, &Target{})); err != nil {
+		if err := g.permit(c, cmp.Or(req.As, op), g.about(c, &req.Asked, nil, &Target{})); err != nil {
 			return err
 		}
 	}
 	for i := range a.targets {
-		if err := g.permit(c, req.needs(c.op, i), g.about(c, req.asked(i), a.targets, &a.targets[i])); err != nil {
+		if err := g.permit(c, req.needs(op, i), g.about(c, req.asked(i), a.targets, &a.targets[i])); err != nil {
 			return err
 		}
 	}
@@ -243,7 +252,23 @@ func (g *Gate) approve(ctx context.Context, c *Call, req *Request, a *Approved) 
 		return err
 	}
 	for i := range a.targets {
-		if err := usable(c.op.of(i), &a.targets[i], *a); err != nil {
+		if err := usable(op.of(i), &a.targets[i], *a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// permitResources asks whether the caller may do what it does to what the request names by ARN.
+func (g *Gate) permitResources(c *Call, req *Request) error {
+	op := cmp.Or(req.As, c.does())
+	for _, arn := range req.Resources {
+		if err := g.permit(c, op, g.about(c, &req.Asked, nil, &Target{ARN: arn})); err != nil {
+			return err
+		}
+	}
+	for _, need := range req.Needs {
+		if err := g.permit(c, need.For, g.about(c, &Asked{}, nil, &Target{ARN: need.ARN})); err != nil {
 			return err
 		}
 	}
@@ -255,12 +280,12 @@ func (g *Gate) master(ctx context.Context, c *Call, req *Request) error {
 	if req.Master == (Reference{}) {
 		return nil
 	}
-	target, err := g.resolver.Resolve(ctx, &c.reading, c.op.Onto, req.Master)
+	target, err := g.resolver.Resolve(ctx, &c.reading, c.does().Onto, req.Master)
 	asked := g.about(c, &Asked{}, nil, &target)
 	if err != nil {
-		return g.unresolved(c, c.op.Onto, asked, err)
+		return g.unresolved(c, c.does().Onto, asked, err)
 	}
-	return g.permit(c, c.op.Onto, asked)
+	return g.permit(c, c.does().Onto, asked)
 }
 
 // unresolved answers for a key that was not found, or whose items are not what Haven wrote: who may

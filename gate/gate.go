@@ -106,6 +106,8 @@ type Config struct {
 	Authorize func(*access.Request) access.Decision
 	// Region is aws:RequestedRegion.
 	Region string
+	// Approvals tells what others approved.
+	Approvals Approvals
 	// Log is for causes that no answer may tell; nil discards them.
 	Log *slog.Logger
 	// Failed is told that the storage failed: the process must stop with exit code 74. It may be
@@ -123,6 +125,7 @@ type Gate struct {
 	advance   func(context.Context, *Call, ID, lifecycle.Reason) error
 	authorize func(*access.Request) access.Decision
 	region    string
+	approvals Approvals
 	actions   map[string]access.Action // by the name that the table has
 	log       *slog.Logger
 	seq       *sequencer
@@ -152,7 +155,7 @@ type Counters struct {
 func New(cfg Config) *Gate {
 	g := &Gate{
 		view: cfg.View, random: cfg.Random, auth: cfg.Authenticator, resolver: cfg.Resolver,
-		advance: cfg.Advance, authorize: cfg.Authorize, region: cfg.Region, log: cfg.Log, actions: map[string]access.Action{},
+		advance: cfg.Advance, authorize: cfg.Authorize, region: cfg.Region, approvals: cfg.Approvals, log: cfg.Log, actions: map[string]access.Action{},
 		unproven: strangers{refusal: Unauthenticated}, limited: strangers{refusal: RateLimited},
 	}
 	for _, op := range append(Operations(), GenerateDataKeyWithoutPlaintext, GenerateDataKeyPairWithoutPlaintext) {

@@ -19,9 +19,10 @@ import (
 // none at all; nothing, as no permission is needed. States tells what who may do it gets while the key is
 // enabled, disabled and pending deletion: + it is done, S the state is told, and 0 nothing is found.
 var matrix = []struct{ operations, reach, states string }{
-	{"describe-key list-key-versions list-aliases list-records explain-access list-access get-key-policy put-key-policy list-grants", "key", "+++"}, // reading shows a key in any state; so is its policy changed in AWS
-	{"deprecate-version mark-compromised delete-imported-key-material revoke-grant retire-grant", "key", "+++"},                                     // what takes away is never in vain
+	{"describe-key list-key-versions list-aliases list-records explain-access list-access get-key-policy put-key-policy list-grants", "key", "+++"},         // reading shows a key in any state; so is its policy changed in AWS
+	{"deprecate-version mark-compromised delete-imported-key-material revoke-grant retire-grant approve describe-approval withdraw-approval", "key", "+++"}, // what takes away is never in vain
 	{"update-key enable-key disable-key schedule-key-deletion tag-key untag-key restore-version create-grant", "key", "++S"},
+	{"request-approval", "key", "+++"},  // a key's state is asked when it is done
 	{"cancel-key-deletion", "key", "+"}, // of a key that is pending deletion already
 	{"rotate-key get-parameters-for-import", "key", "+SS"},
 	{"encrypt decrypt generate-data-key generate-data-key-pair sign verify generate-mac verify-mac get-public-key", "key", "+SS"},
@@ -31,7 +32,7 @@ var matrix = []struct{ operations, reach, states string }{
 	{"re-encrypt", "more", "+SS"},      // a second key
 	{"create-alias update-alias", "more", "++S"},
 	{"delete-alias", "more", "+++"},
-	{"create-key list-keys generate-random accept-clock lint-access", "more", "+++"},
+	{"create-key list-keys generate-random accept-clock lint-access list-approvals", "more", "+++"},
 	{"create-principal describe-principal list-principals update-principal delete-principal assume-role", "more", "+++"},
 	{"create-group describe-group list-groups delete-group add-to-group remove-from-group", "more", "+++"},
 	{"create-credential list-credentials update-credential rotate-credential delete-credential", "more", "+++"},
@@ -136,6 +137,9 @@ func (f *fixture) cast(op *gate.Operation, who string) gate.ID {
 	needs := []string{op.Permission}
 	if op.Permission == "" {
 		needs[0] = "kms:ReplicateKey" // any other
+	}
+	if op == gate.RequestApproval {
+		needs = append(needs, gate.ScheduleKeyDeletion.Permission)
 	}
 	if op.Onto != nil {
 		needs = append(needs, op.Onto.Permission)

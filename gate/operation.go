@@ -142,11 +142,16 @@ var (
 	AttachPolicy = &Operation{Number: 101, Name: "attach-policy", Event: "AttachPolicy", Permission: "iam:AttachUserPolicy", Mutates: true, Restricts: true, BodyLimit: smallBody, Summary: "give a principal or group a policy, or a principal its boundary"}
 	DetachPolicy = &Operation{Number: 102, Name: "detach-policy", Event: "DetachPolicy", Permission: "iam:DetachUserPolicy", Mutates: true, Restricts: true, BodyLimit: smallBody, Summary: "take a policy, or the boundary, from who has it"}
 
-	AssumeRole    = &Operation{Number: 112, Name: "assume-role", Event: "AssumeRole", Permission: "sts:AssumeRole", Mutates: true, BodyLimit: useBody, Summary: "get a token that ends by itself, with the rights of a role"}
-	PreviewPolicy = &Operation{Number: 105, Name: "preview-policy", Event: "PreviewPolicy", Permission: "haven:PreviewPolicy", BodyLimit: policyBody, Summary: "tell who would gain and who would lose what by another document of a policy"}
-	LintAccess    = &Operation{Number: 106, Name: "lint-access", Event: "LintAccess", Permission: "haven:LintAccess", BodyLimit: policyBody, Summary: "look at a policy document before it is saved"}
-	ListAccess    = &Operation{Number: 107, Name: "list-access", Event: "ListAccess", Permission: "haven:ListAccess", Reads: true, BodyLimit: smallBody, Summary: "tell who can do something to a key, and why"}
-	ExplainAccess = &Operation{Number: 114, Name: "explain-access", Event: "ExplainAccess", Permission: "haven:ExplainAccess", Reads: true, BodyLimit: useBody, Summary: "tell why a request was refused, or how one would be decided"}
+	AssumeRole       = &Operation{Number: 112, Name: "assume-role", Event: "AssumeRole", Permission: "sts:AssumeRole", Mutates: true, BodyLimit: useBody, Summary: "get a token that ends by itself, with the rights of a role"}
+	PreviewPolicy    = &Operation{Number: 105, Name: "preview-policy", Event: "PreviewPolicy", Permission: "haven:PreviewPolicy", BodyLimit: policyBody, Summary: "tell who would gain and who would lose what by another document of a policy"}
+	LintAccess       = &Operation{Number: 106, Name: "lint-access", Event: "LintAccess", Permission: "haven:LintAccess", BodyLimit: policyBody, Summary: "look at a policy document before it is saved"}
+	ListAccess       = &Operation{Number: 107, Name: "list-access", Event: "ListAccess", Permission: "haven:ListAccess", Reads: true, BodyLimit: smallBody, Summary: "tell who can do something to a key, and why"}
+	ExplainAccess    = &Operation{Number: 114, Name: "explain-access", Event: "ExplainAccess", Permission: "haven:ExplainAccess", Reads: true, BodyLimit: useBody, Summary: "tell why a request was refused, or how one would be decided"}
+	RequestApproval  = &Operation{Number: 117, Name: "request-approval", Event: "RequestApproval", Permission: "haven:RequestApproval", Mutates: true, BodyLimit: useBody, Summary: "ask that others approve an operation before you do it"}
+	Approve          = &Operation{Number: 118, Name: "approve", Event: "Approve", Permission: "haven:Approve", Mutates: true, BodyLimit: smallBody, Summary: "approve what somebody else asked for"}
+	ListApprovals    = &Operation{Number: 119, Name: "list-approvals", Event: "ListApprovals", Permission: "haven:ListApprovals", Reads: true, BodyLimit: smallBody, Summary: "list what waits for approvals, newest first"}
+	DescribeApproval = &Operation{Number: 120, Name: "describe-approval", Event: "DescribeApproval", Permission: "haven:DescribeApproval", Reads: true, BodyLimit: smallBody, Summary: "show what is asked for, and who approved it"}
+	WithdrawApproval = &Operation{Number: 121, Name: "withdraw-approval", Event: "WithdrawApproval", Permission: "haven:WithdrawApproval", Mutates: true, Restricts: true, BodyLimit: smallBody, Summary: "end a request for approvals; nothing is done by it any more"}
 
 	Initialize      = &Operation{Number: 60, Name: "initialize", Event: "Initialize", Permission: "haven:Initialize", Mutates: true, Internal: true, Summary: "make a new store with its first administrator and master key"}
 	Start           = &Operation{Number: 61, Name: "start", Event: "Start", Permission: "haven:Start", Restricts: true, Internal: true, Summary: "begin serving from a store"}
@@ -179,6 +184,7 @@ func Operations() []*Operation {
 		CreateGroup, DescribeGroup, ListGroups, DeleteGroup, AddToGroup, RemoveFromGroup,
 		CreateCredential, ListCredentials, UpdateCredential, RotateCredential, DeleteCredential, GetCallerIdentity,
 		PreviewPolicy, LintAccess, ListAccess, ExplainAccess,
+		RequestApproval, Approve, ListApprovals, DescribeApproval, WithdrawApproval,
 		Initialize, Start, RotateSeal, MigrateSeal, AcceptClock, RotateBeforeUse, Shutdown, Pin, Unanswered, Rewrap, Usage, Unrecognized, Resume,
 	}
 }

@@ -80,6 +80,7 @@ func rows() map[string]row {
 	maps.Copy(all, grantRows())
 	maps.Copy(all, peopleRows())
 	maps.Copy(all, policyRows())
+	maps.Copy(all, approvalRows())
 	return all
 }
 

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 
@@ -263,3 +264,6 @@ func (d *Directory) Administrators(ctx context.Context) ([]gate.ID, error) {
 	}
 	return out, nil
 }
+
+// isNobody tells whether an error is that of nobody.
+func isNobody(err error) bool { return errors.Is(err, gate.Unauthenticated) }

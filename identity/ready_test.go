@@ -60,9 +60,9 @@ var protecting = strings.Fields(`kms:Encrypt kms:GenerateDataKey kms:GenerateDat
 func TestReady(t *testing.T) {
 	harmless := strings.Fields("kms:GenerateRandom secretsmanager:GetRandomPassword")
 	running := strings.Fields(`kms:RotateKeyOnDemand haven:RotateStoredKey haven:StartCampaign haven:CheckRotation haven:ExecuteRotations
-		haven:ScheduleRotationCheck secretsmanager:RotateSecret haven:CreateBackup haven:CreateReport haven:AcceptClock haven:RequestApproval`)
+		haven:ScheduleRotationCheck secretsmanager:RotateSecret haven:CreateBackup haven:CreateReport haven:AcceptClock haven:RequestApproval haven:WithdrawApproval`)
 	looking := strings.Fields(`kms:DescribeKey kms:ListKeys kms:ListAliases kms:ListResourceTags kms:ListKeyRotations kms:GetKeyRotationStatus
-		kms:GetKeyLastUsage haven:ListAlerts haven:ListDue haven:DescribeCampaign haven:ListApprovals secretsmanager:ListSecrets
+		kms:GetKeyLastUsage haven:ListAlerts haven:ListDue haven:DescribeCampaign haven:ListApprovals haven:DescribeApproval secretsmanager:ListSecrets
 		secretsmanager:DescribeSecret sts:GetCallerIdentity haven:VerifyBackup haven:VerifyLog haven:GetProof`)
 	notRead := strings.Fields("kms:GetParametersForImport secretsmanager:ValidateResourcePolicy")
 	of := func(lists ...[]string) func(string, access.Level) bool {
