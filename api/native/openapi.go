@@ -108,7 +108,7 @@ func (s schemas) of(t reflect.Type) object {
 	case t == reflect.TypeFor[keys.Context]():
 		return s.of(reflect.TypeFor[map[string]string]())
 	case t == reflect.TypeFor[jsontext.Value]():
-		return s.of(reflect.TypeFor[map[string]string]()) // a JWK: its public members are all text
+		return object{"type": "object", "additionalProperties": object{}} // a JWK, or an operation's request
 	case t == reflect.TypeFor[keys.Span]():
 		return object{"type": "string", "pattern": keys.SpanPattern}
 	case t == reflect.TypeFor[keys.Length]():

@@ -39,7 +39,7 @@ func fromQuery(query string, request reflect.Type) ([]byte, error) {
 		}
 		// From here on name is one of ours, and may be told.
 		switch {
-		case field.Kind() == reflect.String || field == reflect.TypeFor[time.Time]():
+		case field.Kind() == reflect.String || field == reflect.TypeFor[time.Time]() || field == reflect.TypeFor[gate.ID]():
 			if !utf8.ValidString(list[0]) {
 				return nil, gate.Errorf(gate.InvalidRequest, "query parameter %s is not valid UTF-8", name)
 			}

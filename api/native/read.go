@@ -79,6 +79,11 @@ func (x *exchange) read(op *gate.Operation, signed *gate.Signed) error {
 	if !op.Mutates {
 		return nil
 	}
+	if approval := x.r.Header[approvalHeader]; len(approval) > 0 {
+		if err := x.approved(approval); err != nil {
+			return err
+		}
+	}
 	key := x.r.Header[idempotencyHeader]
 	switch {
 	case len(key) > 1:

@@ -125,6 +125,17 @@ type answer struct {
 	records []journal.Record
 }
 
+// own counts the records of the call but for the sample of strangers that it may have become, whose
+// record nobody waits for.
+func (a *answer) own() (n int) {
+	for _, r := range a.records {
+		if r.Operation != gate.Unrecognized.Number {
+			n++
+		}
+	}
+	return n
+}
+
 // problem decodes an answer that is one.
 func (a *answer) problem(t testing.TB) native.Problem {
 	t.Helper()

@@ -6,7 +6,7 @@ import (
 )
 
 // access are the levels of the parameters of operations on who may do what.
-func access(f field) []any {
+func (w *world) access(f field) []any {
 	switch f.name + " " + fmt.Sprint(f.schema["type"]) {
 	case "action string":
 		return texts([]string{}, "kms:Decrypt", "KMS:decrypt", "decrypt", "create-key", "kms:*", "nothing", "")
@@ -51,6 +51,15 @@ func access(f field) []any {
 		return texts([]string{}, "fresh-1", "group/fresh-1", "nobodies", "", "arn:aws:iam::000000000000:group/fresh-1", "arn:aws:iam::111122223333:group/x", "a/b")
 	case "credential string":
 		return texts([]string{}, strings.Repeat("0", 64), strings.Repeat("A", 64), "AKIAQWERTYUIOPASDFGH", "AKIA", "", strings.Repeat("x", 300))
+	case "approval string":
+		return append(append([]any{}, w.made["approval"]...), texts([]string{}, absentKey, strings.ToUpper(absentKey), "x", "")...)
+	case "operation string":
+		return texts([]string{}, "disable-key", "put-key-policy", "encrypt", "request-approval", "approve", "list-keys", "nothing", "")
+	case "request object", "request <nil>":
+		return []any{object{"key": w.kinds[data]}, object{"key": "alias/nobody"}, object{}, object{"key": 17}, object{"key": w.kinds[data], "for": "1h"},
+			object{"no_such_member": "x"}, object{"approval": absentKey}, junk{object{"purpose": strings.Repeat("x", 70_000)}}}
+	case "hours integer":
+		return numbers(1, 0, 168, 169)
 	case "certificate string":
 		return texts([]string{}, "", "x", "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n", strings.Repeat("x", 20_000))
 	case "overlap_seconds integer":

@@ -168,12 +168,12 @@ func (w *world) own(f field, refs []string) []any {
 		return append(append([]any{}, w.made["mac"]...), bytesOf(0, 1, 32, 64, 8192)...)
 	case "public_key string":
 		return append(append([]any{}, w.made["public_key"]...), bytesOf(0, 65, 91, 8192)...)
-	case "bypass_policy_lockout_safety_check boolean", "plaintext boolean", "active boolean", "disabled boolean", "new_primary boolean", "back boolean", "changes boolean":
+	case "bypass_policy_lockout_safety_check boolean", "plaintext boolean", "active boolean", "disabled boolean", "new_primary boolean", "back boolean", "changes boolean", "all boolean":
 		return []any{true, false}
 	case "items array":
 		return w.items()
 	}
-	return access(f)
+	return w.access(f)
 }
 
 // plain is a level as it is sent.

@@ -144,6 +144,8 @@ func (w *world) produce() {
 	request := w.wrapped()
 	keep("token", "import_token", request, "import_token")
 	keep("material", "encrypted_material", request, "encrypted_material")
+	keep("approval", "approval", w.done("request-approval", object{"operation": "disable-key", "request": object{"key": w.kinds[data]}}), "approval_id")
+	keep("asked", "approval", object{"approval_id": w.askedByAnother(w.kinds[data])}, "approval_id")
 	keep("public", "public_key", w.done("get-public-key", object{"key": w.kinds[agreement]}), "public_key")
 	keep("another", "public_key", w.done("get-public-key", object{"key": w.kinds["signing/ECC_NIST_P384/SIGN_VERIFY"]}), "public_key")
 }
@@ -191,6 +193,8 @@ func (w *world) base(operation, key string) object {
 		"hpke-open":                 {"ciphertext": m["sealed"]},
 		"hpke-seal":                 {"key": w.kinds[hpke], "plaintext": hello},
 		"list-aliases":              {},
+		"list-approvals":            {},
+		"request-approval":          {"operation": "disable-key", "request": object{"key": key}},
 		"list-credentials":          {},
 		"list-groups":               {},
 		"list-principals":           {},
@@ -217,6 +221,10 @@ func (w *world) prepared(operation, key string) object {
 		return request
 	}
 	switch operation {
+	case "describe-approval", "withdraw-approval":
+		return object{"approval": w.done("request-approval", object{"operation": "disable-key", "request": object{"key": key}})["approval_id"]}
+	case "approve":
+		return object{"approval": w.askedByAnother(key)}
 	case "cancel-key-deletion":
 		id := w.create(keys.Kind{Type: "data"})
 		w.done("schedule-key-deletion", object{"key": id})
@@ -288,6 +296,17 @@ const keyDocument = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Pri
 // granting is a request that lets somebody decrypt.
 func (w *world) granting(key string) object {
 	return object{"key": key, "grantee_principal": "arn:aws:iam::000000000000:user/administrator", "operations": []any{"Decrypt"}}
+}
+
+// askedByAnother returns what somebody else asks approvals of: nobody approves what they ask themselves.
+func (w *world) askedByAnother(key string) any {
+	w.t.Helper()
+	who := w.clerk()
+	w.done("attach-policy", object{"policy": "HavenAdministrator", "principal": who})
+	mine := w.token
+	defer func() { w.token = mine }()
+	w.token = w.done("create-credential", object{"principal": who, "type": "bearer"})["token"].(string)
+	return w.done("request-approval", object{"operation": "disable-key", "request": object{"key": key}})["approval_id"]
 }
 
 // fresh returns a name that nothing has.
