@@ -57,9 +57,9 @@ func (c *Client) newIdempotencyKey() (string, error) {
 	return hex.EncodeToString(key[:]), nil
 }
 
-func (c *Client) sendRepeatedly(ctx context.Context, op operation, body []byte, idempotencyKey string) ([]byte, error) {
+func (c *Client) sendRepeatedly(ctx context.Context, op operation, body []byte, idempotencyKey string, also ...func(http.Header)) ([]byte, error) {
 	for try := 1; ; try++ {
-		raw, failure := c.send(ctx, op.name, body, idempotencyKey)
+		raw, failure := c.send(ctx, op.name, body, idempotencyKey, also...)
 		if failure == nil {
 			c.budget.succeeded()
 			return raw, nil
@@ -81,7 +81,7 @@ func (c *Client) sendRepeatedly(ctx context.Context, op operation, body []byte, 
 }
 
 // send sends a request once and returns the body of a 200.
-func (c *Client) send(ctx context.Context, name string, body []byte, idempotencyKey string) ([]byte, error) {
+func (c *Client) send(ctx context.Context, name string, body []byte, idempotencyKey string, also ...func(http.Header)) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.endpoint+"/v1/"+name, bytes.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("client: %s: %w", name, err)
@@ -94,6 +94,9 @@ func (c *Client) send(ctx context.Context, name string, body []byte, idempotency
 	request.Header.Set("Content-Type", "application/json")
 	if idempotencyKey != "" {
 		request.Header.Set("Idempotency-Key", idempotencyKey)
+	}
+	for _, f := range also {
+		f(request.Header)
 	}
 	if c.signer != nil {
 		if err := c.signer.sign(request, body); err != nil {

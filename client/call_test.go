@@ -120,6 +120,51 @@ func wireOfGrants() []wireCase {
 	}
 }
 
+const approvalDocument = `{"approval_id":"a","state":"used","operation":"disable-key","resources":["r"],"request":"{\"key\":\"k\"}","reason":"why",` +
+	`"requester":{"id":"p","arn":"u"},"approvals":[{"by":{"id":"q"},"at":"2026-03-03T00:00:00Z"}],"created_at":"2026-03-03T00:00:00Z",` +
+	`"expires_at":"2026-06-01T00:00:00Z","used_at":"2026-05-25T00:00:00Z","used_by_request":"r-1"}`
+
+func approvalWant() *client.Approval {
+	return &client.Approval{
+		ID: "a", State: "used", Operation: "disable-key", Resources: []string{"r"}, Request: `{"key":"k"}`, Reason: "why",
+		Requester: client.ApprovalPerson{ID: "p", ARN: "u"}, Approvals: []client.ApprovalConsent{{By: client.ApprovalPerson{ID: "q"}, At: keyWant().CreatedAt}},
+		CreatedAt: keyWant().CreatedAt, ExpiresAt: keyWant().ExpiresAt, UsedAt: keyWant().NextRotationAt, UsedByRequest: "r-1",
+	}
+}
+
+func wireOfApprovals() []wireCase {
+	one := func(operation string, mutates bool, do func(*client.Client, context.Context, string) (*client.Approval, error)) wireCase {
+		return wireCase{operation, `{"approval":"a"}`, approvalDocument, mutates,
+			func(ctx context.Context, c *client.Client) (any, error) { return do(c, ctx, "a") }, approvalWant()}
+	}
+	return []wireCase{
+		{"request-approval", `{"operation":"disable-key","request":{"key":"k"},"reason":"why","hours":2}`, approvalDocument, true,
+			func(ctx context.Context, c *client.Client) (any, error) {
+				return c.RequestApproval(ctx, client.RequestApprovalRequest{Operation: "disable-key", Request: map[string]string{"key": "k"}, Reason: "why", Hours: 2})
+			}, approvalWant()},
+		{"list-approvals", `{"all":true,"limit":1,"cursor":"c"}`, `{"approvals":[` + approvalDocument + `],"next_cursor":"d"}`, false,
+			func(ctx context.Context, c *client.Client) (any, error) {
+				return c.ListApprovals(ctx, client.ListApprovalsRequest{All: true, Limit: 1, Cursor: "c"})
+			}, &client.ApprovalPage{Approvals: []client.Approval{*approvalWant()}, NextCursor: "d"}},
+		one("approve", true, (*client.Client).Approve),
+		one("describe-approval", false, (*client.Client).DescribeApproval),
+		one("withdraw-approval", true, (*client.Client).WithdrawApproval),
+	}
+}
+
+// TestRunApproved: what an approval keeps is sent, byte for byte, and names the approval.
+func TestRunApproved(t *testing.T) {
+	s := newContract(t, okay(approvalDocument), okay(`{"key_id":"k"}`))
+	got, err := s.client(t).RunApproved(t.Context(), "a")
+	if err != nil || string(got) != `{"key_id":"k"}` {
+		t.Fatal(string(got), err)
+	}
+	sent := s.arrived()[1]
+	if sent.path != "/v1/disable-key" || sent.body != `{"key":"k"}` || sent.header.Get("Haven-Approval") != "a" || sent.header.Get("Idempotency-Key") == "" {
+		t.Errorf("sent %s %s %v", sent.path, sent.body, sent.header)
+	}
+}
+
 func wireOfUse() []wireCase {
 	no := false
 	return []wireCase{
@@ -155,7 +200,7 @@ func wireOfUse() []wireCase {
 
 // TestWire walks every operation: its route, its request and its answer, byte for byte.
 func TestWire(t *testing.T) {
-	for _, tc := range slices.Concat(wireOfKeys(), wireOfGrants(), wireOfUse()) {
+	for _, tc := range slices.Concat(wireOfKeys(), wireOfGrants(), wireOfApprovals(), wireOfUse()) {
 		t.Run(tc.operation, func(t *testing.T) {
 			s := newContract(t, okay(tc.answer))
 			got, err := tc.call(t.Context(), s.client(t))
