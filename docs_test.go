@@ -184,7 +184,12 @@ func commandExists(haven string, words []string) error {
 	if err != nil {
 		return fmt.Errorf("%w: %s", err, help)
 	}
-	if use := "haven " + strings.Join(names, " "); !bytes.Contains(help, []byte("\n  "+use)) {
+	// A command says how it is used, itself in lower case and then what it is given; one that has
+	// commands is given nothing.
+	use := "haven " + strings.Join(names, " ")
+	command := regexp.MustCompile(`(?m)^Usage:\n  (haven[a-z -]*[a-z])`).FindSubmatch(help)
+	if command == nil || !strings.HasPrefix(use+" ", string(command[1])+" ") ||
+		use != string(command[1]) && bytes.Contains(help, []byte("\n  "+string(command[1])+" [command]")) {
 		return fmt.Errorf("%s is not a command", use)
 	}
 	for _, flag := range flags {

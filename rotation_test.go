@@ -87,7 +87,7 @@ func TestMasterMadeDuringARotationOfTheRootKey(t *testing.T) {
 	s := &pausing{Store: inner, alias: "slow", read: newPause()}
 	system := open(t, s, seals)
 	ended := createPaused(t, system, s)
-	if err := system.RotateSeal(t.Context(), seals); err != nil {
+	if err := system.RotateSeal(t.Context(), seals, gate.ID{}); err != nil {
 		t.Error(err)
 	}
 	close(s.read.gone)
@@ -107,7 +107,7 @@ func TestMasterMadeBeforeARotationIsKnownToBeDurable(t *testing.T) {
 	}
 	system := open(t, s, seals)
 	rotated := make(chan error, 1)
-	go func() { rotated <- system.RotateSeal(t.Context(), seals) }()
+	go func() { rotated <- system.RotateSeal(t.Context(), seals, gate.ID{}) }()
 	<-s.answer.reached
 	ended := createPaused(t, system, s)
 	close(s.answer.gone)
@@ -130,14 +130,14 @@ func TestSealAttachedAfterARotationNobodyWaitedFor(t *testing.T) {
 	w := write(t, system)
 	ctx, giveUp := context.WithCancel(t.Context())
 	rotated := make(chan error, 1)
-	go func() { rotated <- system.RotateSeal(ctx, seals) }()
+	go func() { rotated <- system.RotateSeal(ctx, seals, gate.ID{}) }()
 	<-s.answer.reached
 	giveUp()
 	if err := <-rotated; err == nil {
 		t.Error("a rotation ended before it was durable")
 	}
 	close(s.answer.gone)
-	if err := system.MigrateSeal(t.Context(), seal.Recovery, nil, keyFile(t)); !errors.Is(err, gate.InvalidState) {
+	if err := system.MigrateSeal(t.Context(), seal.Recovery, nil, keyFile(t), gate.ID{}); !errors.Is(err, gate.InvalidState) {
 		t.Errorf("a slot of the root key before: %v", err)
 	}
 	read(t, system, w)
@@ -185,14 +185,14 @@ func TestMastersMadeWhileTheRootKeyRotates(t *testing.T) {
 	}
 	workers.Go(func() { // slots change meanwhile, one at a time
 		for i := range 4 {
-			err := system.MigrateSeal(t.Context(), seal.Daily, seals[seal.Daily], seals[seal.Daily])
+			err := system.MigrateSeal(t.Context(), seal.Daily, seals[seal.Daily], seals[seal.Daily], gate.ID{})
 			if err != nil && !errors.Is(err, gate.Contended) {
 				t.Errorf("seal %d: %v", i, err)
 			}
 		}
 	})
 	for i := range 4 {
-		if err := system.RotateSeal(t.Context(), seals); err != nil {
+		if err := system.RotateSeal(t.Context(), seals, gate.ID{}); err != nil {
 			t.Error(fmt.Errorf("rotation %d: %w", i, err))
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/haven-health/haven/gate"
+	"github.com/haven-health/haven/identity"
 	"github.com/haven-health/haven/seal"
 	"github.com/haven-health/haven/store"
 )
@@ -35,7 +36,8 @@ func (s *System) Slots(ctx context.Context) ([]seal.Slot, error) {
 // root key, the slots and the integrity key change in one commit; what else the root key wraps
 // is wrapped anew after it, a page an operation, and a crash between is made good at the next
 // start. Calls that create or rotate master keys meanwhile run again under the new root key.
-func (s *System) RotateSeal(ctx context.Context, seals map[string]seal.Seal) error {
+// approval is that of the operation, where a policy demands it; zero for none.
+func (s *System) RotateSeal(ctx context.Context, seals map[string]seal.Seal, approval gate.ID) error {
 	s.sealing.Lock()
 	defer s.sealing.Unlock()
 	s.rewrapper.page.Lock()
@@ -58,7 +60,8 @@ func (s *System) RotateSeal(ctx context.Context, seals map[string]seal.Seal) err
 		return fmt.Errorf("haven: keeping the old root key until its work is taken over: %w", err)
 	}
 	s.roots.offer(next)
-	err = s.own(ctx, gate.RotateSeal, fmt.Sprintf("generation=%d;seals=%d", next.Generation(), len(renewed)), func(a gate.Approved) (gate.Outcome, error) {
+	rotate := atMachine{op: gate.RotateSeal, parameters: fmt.Sprintf("generation=%d;seals=%d", next.Generation(), len(renewed)), approval: approval, asked: identity.SealChange{}}
+	err = s.run(ctx, rotate, func(a gate.Approved) (gate.Outcome, error) {
 		var o gate.Outcome
 		for _, slot := range renewed {
 			if err := s.replaceSlot(ctx, a, &o, slot); err != nil {
@@ -119,7 +122,9 @@ func (s *System) rewrapIntegrity(ctx context.Context, a gate.Approved, o *gate.O
 func (s *System) finishRotation(ctx context.Context) error {
 	generation, unfinished := s.roots.rotating()
 	for unfinished {
-		err := s.own(ctx, gate.RotateSeal, fmt.Sprintf("from=%d", generation), func(a gate.Approved) (gate.Outcome, error) {
+		// What was begun is ended, whatever a policy demands by now: it needs the permission of wrapping anew.
+		page := atMachine{op: gate.RotateSeal, as: gate.Rewrap, parameters: fmt.Sprintf("from=%d", generation)}
+		err := s.run(ctx, page, func(a gate.Approved) (gate.Outcome, error) {
 			o, found, err := s.ring.RewrapRoot(ctx, a, generation)
 			unfinished = found > 0
 			if err != nil || unfinished {
@@ -145,8 +150,8 @@ func (s *System) finishRotation(ctx context.Context) error {
 }
 
 // MigrateSeal attaches a seal in a slot: in place of the one there, which must be presented as
-// from and open it, or in a new slot, where from is nil.
-func (s *System) MigrateSeal(ctx context.Context, name string, from, to seal.Seal) error {
+// from and open it, or in a new slot, where from is nil. approval is as of RotateSeal.
+func (s *System) MigrateSeal(ctx context.Context, name string, from, to seal.Seal, approval gate.ID) error {
 	s.sealing.Lock()
 	defer s.sealing.Unlock()
 	slots, err := s.Slots(ctx)
@@ -173,7 +178,8 @@ func (s *System) MigrateSeal(ctx context.Context, name string, from, to seal.Sea
 	if err != nil {
 		return fmt.Errorf("haven: seal %s: %w", name, err)
 	}
-	return s.own(ctx, gate.MigrateSeal, fmt.Sprintf("slot=%s;kind=%s", name, to.Kind()), func(a gate.Approved) (gate.Outcome, error) {
+	migrate := atMachine{op: gate.MigrateSeal, parameters: fmt.Sprintf("slot=%s;kind=%s", name, to.Kind()), approval: approval, asked: identity.SealChange{Slot: name, Kind: to.Kind()}}
+	return s.run(ctx, migrate, func(a gate.Approved) (gate.Outcome, error) {
 		var o gate.Outcome
 		root, err := s.roots.stored(ctx, a.Reading())
 		if err != nil {
@@ -189,10 +195,12 @@ func (s *System) MigrateSeal(ctx context.Context, name string, from, to seal.Sea
 
 // DetachSeal forgets the slot of a seal that is lost or no longer wanted. Old copies of the store
 // still open with it: rotate afterwards, so that it opens nothing made later. The last slot stays.
-func (s *System) DetachSeal(ctx context.Context, name string) error {
+// approval is as of RotateSeal.
+func (s *System) DetachSeal(ctx context.Context, name string, approval gate.ID) error {
 	s.sealing.Lock()
 	defer s.sealing.Unlock()
-	return s.own(ctx, gate.MigrateSeal, "detached="+name, func(a gate.Approved) (gate.Outcome, error) {
+	detach := atMachine{op: gate.MigrateSeal, parameters: "detached=" + name, approval: approval, asked: identity.SealChange{Slot: name}}
+	return s.run(ctx, detach, func(a gate.Approved) (gate.Outcome, error) {
 		slots, err := s.Slots(ctx)
 		if err != nil {
 			return gate.Outcome{}, err

@@ -108,7 +108,7 @@ func TestRotateSealIsProvenByColdStarts(t *testing.T) {
 	system := open(t, s, seals)
 	w := write(t, system)
 	for range 2 {
-		if err := system.RotateSeal(t.Context(), seals); err != nil {
+		if err := system.RotateSeal(t.Context(), seals, gate.ID{}); err != nil {
 			t.Fatal(err)
 		}
 		read(t, system, w)
@@ -127,7 +127,7 @@ func TestRotateSealNeedsEverySeal(t *testing.T) {
 	seals := map[string]seal.Seal{seal.Daily: keyFile(t), seal.Recovery: keyFile(t)}
 	system := open(t, s, seals)
 	w := write(t, system)
-	err := system.RotateSeal(t.Context(), map[string]seal.Seal{seal.Daily: seals[seal.Daily]})
+	err := system.RotateSeal(t.Context(), map[string]seal.Seal{seal.Daily: seals[seal.Daily]}, gate.ID{})
 	if !errors.Is(err, seal.ErrSeals) {
 		t.Fatalf("rotating without the recovery seal: %v", err)
 	}
@@ -161,7 +161,7 @@ func TestRotateSealCutOffAtEachCommitIsFinishedAtTheNextStart(t *testing.T) {
 
 		cut := &failing{Store: s, left: 1 + commits} // one is the start's own record
 		system = open(t, cut, seals)
-		if err := system.RotateSeal(t.Context(), seals); (err != nil) != (commits < 3) {
+		if err := system.RotateSeal(t.Context(), seals, gate.ID{}); (err != nil) != (commits < 3) {
 			t.Fatalf("cut after %d commits: %v", commits, err)
 		}
 		if err := system.Close(); err != nil {
@@ -169,7 +169,7 @@ func TestRotateSealCutOffAtEachCommitIsFinishedAtTheNextStart(t *testing.T) {
 		}
 		system = open(t, s, seals)
 		read(t, system, w)
-		if err := system.RotateSeal(t.Context(), seals); err != nil {
+		if err := system.RotateSeal(t.Context(), seals, gate.ID{}); err != nil {
 			t.Errorf("rotating again after a cut at commit %d: %v", commits, err)
 		}
 		sound(t, system)
@@ -184,16 +184,16 @@ func TestMigrateSeal(t *testing.T) {
 	old, next, recovery := keyFile(t), passphrase(t, "correct horse battery staple nine"), keyFile(t)
 	system := open(t, s, map[string]seal.Seal{seal.Daily: old})
 	w := write(t, system)
-	if err := system.MigrateSeal(t.Context(), seal.Daily, nil, next); err == nil {
+	if err := system.MigrateSeal(t.Context(), seal.Daily, nil, next, gate.ID{}); err == nil {
 		t.Error("a slot was replaced without its seal")
 	}
-	if err := system.MigrateSeal(t.Context(), seal.Daily, recovery, next); err == nil {
+	if err := system.MigrateSeal(t.Context(), seal.Daily, recovery, next, gate.ID{}); err == nil {
 		t.Error("a slot was replaced with another's seal")
 	}
-	if err := system.MigrateSeal(t.Context(), seal.Recovery, nil, recovery); err != nil {
+	if err := system.MigrateSeal(t.Context(), seal.Recovery, nil, recovery, gate.ID{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := system.MigrateSeal(t.Context(), seal.Daily, old, next); err != nil {
+	if err := system.MigrateSeal(t.Context(), seal.Daily, old, next, gate.ID{}); err != nil {
 		t.Fatal(err)
 	}
 	sound(t, system)
@@ -225,16 +225,16 @@ func TestDetachSealLeavesALostOneBehind(t *testing.T) {
 	daily, lost := keyFile(t), keyFile(t)
 	system := open(t, s, map[string]seal.Seal{seal.Daily: daily, seal.Recovery: lost})
 	w := write(t, system)
-	if err := system.DetachSeal(t.Context(), "other"); !errors.Is(err, gate.NotFound) {
+	if err := system.DetachSeal(t.Context(), "other", gate.ID{}); !errors.Is(err, gate.NotFound) {
 		t.Errorf("detaching a slot that is not there: %v", err)
 	}
-	if err := system.DetachSeal(t.Context(), seal.Recovery); err != nil {
+	if err := system.DetachSeal(t.Context(), seal.Recovery, gate.ID{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := system.DetachSeal(t.Context(), seal.Daily); !errors.Is(err, gate.InvalidState) {
+	if err := system.DetachSeal(t.Context(), seal.Daily, gate.ID{}); !errors.Is(err, gate.InvalidState) {
 		t.Errorf("detaching the last seal: %v", err)
 	}
-	if err := system.RotateSeal(t.Context(), map[string]seal.Seal{seal.Daily: daily}); err != nil {
+	if err := system.RotateSeal(t.Context(), map[string]seal.Seal{seal.Daily: daily}, gate.ID{}); err != nil {
 		t.Fatal(err)
 	}
 	sound(t, system)

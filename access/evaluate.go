@@ -1,6 +1,9 @@
 package access
 
-import "slices"
+import (
+	"slices"
+	"strconv"
+)
 
 // principals is whom a statement of a resource's policy is about, by ids.
 type principals struct {
@@ -202,4 +205,17 @@ func (s *statement) about(r *Request) bool {
 		}
 	}
 	return s.notResources
+}
+
+// Stops tells whether a Deny of the policy may refuse an action even if so many others approved the
+// request: one that asks for more than they are, or that does not ask for them.
+func (p *Policy) Stops(action Action, approvals int) bool {
+	r := &Request{Principal: &Principal{}, Action: action, Values: []Value{{Key: Approvals, Text: strconv.Itoa(approvals)}}}
+	lifted := func(c condition) bool { return c.key == Approvals && !c.holds(r) }
+	for i := range p.statements {
+		if s := &p.statements[i]; s.deny && s.actions.has(action) && !slices.ContainsFunc(s.conditions, lifted) {
+			return true
+		}
+	}
+	return false
 }

@@ -24,6 +24,11 @@ type AttachPolicyRequest struct {
 // place.
 func (m *Manager) AttachPolicy(ctx context.Context, c *gate.Call, req AttachPolicyRequest) (*Policy, error) {
 	return m.attach(ctx, c, req, "Attach", "Put", func(h *holder, p *stored) ([]store.Ref, error) {
+		if h.administrator() {
+			if err := m.directory.bindable(p.show(m.directory).Document); err != nil {
+				return nil, err
+			}
+		}
 		var also []store.Ref
 		if p.ready == nil { // so that it is not deleted meanwhile
 			also = append(also, policyRef(p.id))
@@ -76,11 +81,16 @@ func (m *Manager) attach(ctx context.Context, c *gate.Call, req AttachPolicyRequ
 	about.Values = []access.Value{{Key: access.PolicyARN, Text: subject{policy: name}.arn(m.directory)}}
 	err = m.gate.Do(ctx, c, about, func(a gate.Approved) (gate.Outcome, error) {
 		h, err := m.holder(ctx, a, to)
-		if err == nil {
+		if err == nil && req.As == Boundary {
 			err = h.governed()
 		}
 		if err != nil {
 			return gate.Outcome{}, err
+		}
+		if h.administrator() {
+			if err := binder(a); err != nil {
+				return gate.Outcome{}, err
+			}
 		}
 		p, err := m.managed(ctx, a, name)
 		if err != nil {

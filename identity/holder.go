@@ -65,13 +65,16 @@ func (h *holder) change(also ...store.Ref) (gate.Change, error) {
 }
 
 // governed refuses what would be no more than a promise: the bootstrap administrator stands for the
-// account, and no policy says what it may.
+// account, and no policy says what it may. What it may not, a policy that is attached to it can say.
 func (h *holder) governed() error {
-	if h.principal != nil && h.principal.Administrator {
-		return gate.Errorf(gate.Conflict, "an administrator stands for the account itself and has no policies: make another principal for daily work")
+	if h.administrator() {
+		return gate.Errorf(gate.Conflict, "an administrator stands for the account itself: it has no boundary and no policies of its own; a managed policy that denies binds it, when attached")
 	}
 	return nil
 }
+
+// administrator tells whether it is one.
+func (h *holder) administrator() bool { return h.principal != nil && h.principal.Administrator }
 
 // maxInline is how many characters the inline policies of a holder have together at most.
 func (h *holder) maxInline() int {

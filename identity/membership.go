@@ -24,6 +24,8 @@ func (m *Manager) AddToGroup(ctx context.Context, c *gate.Call, req MembershipRe
 		switch {
 		case slices.Contains(e.body.Groups, g.id):
 			return nil
+		case e.body.Administrator:
+			return gate.Errorf(gate.Conflict, "an administrator is in no group: what the group is given could stop Haven itself; attach policies that bind it to the administrator")
 		case len(e.body.Groups) == MaxGroups:
 			return gate.Errorf(gate.LimitExceeded, "a principal is in at most %d groups", MaxGroups)
 		}

@@ -172,16 +172,16 @@ func TestAttachRefused(t *testing.T) {
 		req  identity.AttachPolicyRequest
 		code gate.Code
 	}{
-		"one too many":         {identity.AttachPolicyRequest{Policy: fmt.Sprint("p", identity.MaxAttached), Principal: "clerk"}, gate.LimitExceeded},
-		"to an administrator":  {identity.AttachPolicyRequest{Policy: "p1", Principal: "administrator"}, gate.Conflict},
-		"to nobody":            {identity.AttachPolicyRequest{Policy: "p1", Principal: "nobody"}, gate.NotFound},
-		"no such policy":       {identity.AttachPolicyRequest{Policy: "nothing", Principal: "clerk"}, gate.NotFound},
-		"another's ready":      {identity.AttachPolicyRequest{Policy: "arn:aws:iam::aws:policy/AdministratorAccess", Principal: "clerk"}, gate.InvalidRequest},
-		"an account's ready":   {identity.AttachPolicyRequest{Policy: "arn:aws:iam::000000000000:policy/HavenAuditor", Principal: "clerk"}, gate.InvalidRequest},
-		"another account's":    {identity.AttachPolicyRequest{Policy: "arn:aws:iam::111111111111:policy/p1", Principal: "clerk"}, gate.InvalidRequest},
-		"a group's boundary":   {identity.AttachPolicyRequest{Policy: "p1", Group: "clerks", As: identity.Boundary}, gate.InvalidRequest},
-		"as what there is not": {identity.AttachPolicyRequest{Policy: "p1", Principal: "clerk", As: "owner"}, gate.InvalidRequest},
-		"to no one named":      {identity.AttachPolicyRequest{Policy: "p1"}, gate.InvalidRequest},
+		"one too many":                {identity.AttachPolicyRequest{Policy: fmt.Sprint("p", identity.MaxAttached), Principal: "clerk"}, gate.LimitExceeded},
+		"an administrator's boundary": {identity.AttachPolicyRequest{Policy: "p1", Principal: "administrator", As: identity.Boundary}, gate.Conflict},
+		"to nobody":                   {identity.AttachPolicyRequest{Policy: "p1", Principal: "nobody"}, gate.NotFound},
+		"no such policy":              {identity.AttachPolicyRequest{Policy: "nothing", Principal: "clerk"}, gate.NotFound},
+		"another's ready":             {identity.AttachPolicyRequest{Policy: "arn:aws:iam::aws:policy/AdministratorAccess", Principal: "clerk"}, gate.InvalidRequest},
+		"an account's ready":          {identity.AttachPolicyRequest{Policy: "arn:aws:iam::000000000000:policy/HavenAuditor", Principal: "clerk"}, gate.InvalidRequest},
+		"another account's":           {identity.AttachPolicyRequest{Policy: "arn:aws:iam::111111111111:policy/p1", Principal: "clerk"}, gate.InvalidRequest},
+		"a group's boundary":          {identity.AttachPolicyRequest{Policy: "p1", Group: "clerks", As: identity.Boundary}, gate.InvalidRequest},
+		"as what there is not":        {identity.AttachPolicyRequest{Policy: "p1", Principal: "clerk", As: "owner"}, gate.InvalidRequest},
+		"to no one named":             {identity.AttachPolicyRequest{Policy: "p1"}, gate.InvalidRequest},
 	} {
 		_, err := p.Identity().AttachPolicy(background, c.req)
 		p.refused(what, c.code, err)
@@ -267,4 +267,55 @@ func TestPermissions(t *testing.T) {
 			_ = clerk
 		})
 	}
+}
+
+// denying writes a policy that denies actions, under a condition or none.
+func denying(actions, condition string) string {
+	if condition != "" {
+		condition = `,"Condition":` + condition
+	}
+	return fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":["%s"],"Resource":"*"%s}]}`, strings.Join(strings.Fields(actions), `","`), condition)
+}
+
+// TestBinding: a policy that is attached to the administrator denies it things, but never what Haven
+// itself does in its name, nor, for good, what seals need and what takes the policy off again.
+func TestBinding(t *testing.T) {
+	two, seventeen := `{"NumericLessThan":{"haven:Approvals":"2"}}`, `{"NumericLessThan":{"haven:Approvals":"17"}}`
+	for _, c := range []struct {
+		document string
+		bound    bool
+	}{
+		{denying("kms:GenerateRandom", ""), true},
+		{denying("haven:*", ""), false},
+		{denying("*", two), false}, // Haven itself has no approvals
+		{denying("haven:Start", two), false},
+		{denying("haven:Pin", `{"Bool":{"aws:SecureTransport":"false"}}`), false},
+		{denying("haven:RotateSeal haven:MigrateSeal", two), true},
+		{denying("haven:RotateSeal", seventeen), false},
+		{denying("haven:MigrateSeal", ""), false},
+		{denying("iam:*", two), true},
+		{denying("iam:*", `{"NumericLessThanIfExists":{"haven:Approvals":"16"}}`), true},
+		{denying("iam:*", seventeen), false},
+		{denying("iam:*", `{"DateGreaterThan":{"aws:CurrentTime":"2090-01-01T00:00:00Z"}}`), false},
+		{statement("Allow", "*"), true},
+	} {
+		p := newPlace(t)
+		p.policy("binding", c.document)
+		_, err := p.Identity().AttachPolicy(background, identity.AttachPolicyRequest{Policy: "binding", Principal: "administrator"})
+		if (err == nil) != c.bound || err != nil && !errors.Is(err, gate.Conflict) {
+			t.Errorf("%s: %v", c.document, err)
+		}
+	}
+	p := newPlace(t)
+	administrator := p.Identity()
+	p.policy("binding", denying("kms:GenerateRandom", ""))
+	p.attach("binding", "administrator", identity.Own)
+	_, err := p.KeyManager().GenerateRandom(background, keys.RandomRequest{Bytes: 1})
+	p.refused("random bytes", gate.AccessDenied, err)
+	_, err = administrator.UpdatePolicy(background, identity.UpdatePolicyRequest{Policy: "binding", Document: denying("haven:Start", "")})
+	p.refused("an update that would stop Haven", gate.Conflict, err)
+	_, err = administrator.CreateGroup(background, identity.CreateGroupRequest{Name: "all"})
+	p.must(err)
+	_, err = administrator.AddToGroup(background, identity.MembershipRequest{Principal: "administrator", Group: "all"})
+	p.refused("an administrator in a group", gate.Conflict, err)
 }

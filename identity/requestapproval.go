@@ -69,6 +69,9 @@ func (m *Manager) RequestApproval(ctx context.Context, c *gate.Call, op *gate.Op
 		if err := inPerson(a); err != nil {
 			return o, err
 		}
+		if op.Internal && !a.Principal().Administrator {
+			return o, gate.Errorf(gate.Conflict, "what is done at the machine is done in the administrator's name: the administrator asks for it")
+		}
 		b := &approvalBody{
 			Requester: asked.Principal, Operation: asked.Operation, Resources: asked.Resources,
 			Request: req.Request, Reason: req.Reason, Created: a.Time(),

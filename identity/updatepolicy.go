@@ -50,7 +50,10 @@ func (m *Manager) UpdatePolicy(ctx context.Context, c *gate.Call, req UpdatePoli
 // checkUpdate refuses a document in the place of a policy's present one.
 func (m *Manager) checkUpdate(ctx context.Context, a gate.Approved, p *stored, document string) error {
 	if p.holder == nil {
-		return m.checkDocument(document, MaxManaged)
+		if err := m.checkDocument(document, MaxManaged); err != nil {
+			return err
+		}
+		return m.checkBinding(ctx, a, p.id, document)
 	}
 	others, err := m.inlineOf(ctx, a, p.holder)
 	if err != nil {

@@ -1,8 +1,7 @@
 package native
 
 import (
-	"crypto/sha256"
-	"slices"
+	"errors"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -29,22 +28,16 @@ func (x *exchange) requestApproval() ([]byte, error) {
 	if err := x.decode(&body); err != nil {
 		return nil, x.refuse(err)
 	}
-	route := x.h.routes[body.Operation]
-	if route == nil {
-		return nil, x.refuse(gate.Errorf(gate.InvalidRequest, "no such operation; /v1/openapi.json lists them"))
-	}
 	request, hash, err := canonical(body.Request)
 	if err != nil {
 		return nil, x.refuse(err)
 	}
-	out, err := x.h.cfg.Identity.RequestApproval(x.r.Context(), x.call, route.op, identity.RequestApprovalRequest{
-		Request: string(request), Body: hash, Reason: body.Reason, Hours: body.Hours,
-		Do: func() error {
-			asked := *x
-			asked.body = request
-			_, err := route.serve(&asked)
-			return err
-		},
+	op, ask, err := x.asker(body.Operation, request)
+	if err != nil {
+		return nil, x.refuse(err)
+	}
+	out, err := x.h.cfg.Identity.RequestApproval(x.r.Context(), x.call, op, identity.RequestApprovalRequest{
+		Request: string(request), Body: hash, Reason: body.Reason, Hours: body.Hours, Do: ask,
 	})
 	if err != nil {
 		return nil, err
@@ -52,16 +45,34 @@ func (x *exchange) requestApproval() ([]byte, error) {
 	return json.Marshal(out, json.Deterministic(true))
 }
 
-// canonical returns a request as RFC 8785 writes it, so that it has one hash however it was sent.
+// asker returns the operation of a name, and what asks it with the request.
+func (x *exchange) asker(name string, request []byte) (*gate.Operation, func() error, error) {
+	for _, op := range []*gate.Operation{gate.RotateSeal, gate.MigrateSeal} {
+		if op.Name != name {
+			continue
+		}
+		var change identity.SealChange
+		err := decode(request, &change)
+		return op, func() error { return x.h.cfg.Identity.AtMachine(x.r.Context(), x.call, op, change) }, err
+	}
+	route := x.h.routes[name]
+	if route == nil {
+		return nil, nil, gate.Errorf(gate.InvalidRequest, "no such operation; /v1/openapi.json lists them")
+	}
+	return route.op, func() error {
+		asked := *x
+		asked.body = request
+		_, err := route.serve(&asked)
+		return err
+	}, nil
+}
+
 func canonical(body []byte) ([]byte, [32]byte, error) {
-	v := jsontext.Value(slices.Clone(body))
-	if v.Kind() != '{' {
-		return nil, [32]byte{}, gate.Errorf(gate.InvalidRequest, "the request to be approved must be a JSON object")
+	request, hash, err := identity.Canonical(body)
+	if err != nil && !errors.Is(err, gate.InvalidRequest) {
+		err = malformed(err)
 	}
-	if err := v.Canonicalize(); err != nil {
-		return nil, [32]byte{}, malformed(err)
-	}
-	return v, sha256.Sum256(v), nil
+	return request, hash, err
 }
 
 // approved notes the approval that the caller says the call has.

@@ -6,11 +6,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/haven-health/haven"
+	"github.com/haven-health/haven/gate"
 	"github.com/haven-health/haven/seal"
 )
 
 func (a *app) sealMigrate() *cobra.Command {
 	var given sealFlags
+	var approval *gate.ID
 	var to string
 	c := &cobra.Command{
 		Use: "migrate", Short: "Attach a seal, in place of another or beside it",
@@ -18,7 +20,7 @@ func (a *app) sealMigrate() *cobra.Command {
 beside the others in a new slot. What sealed the slot before opens old copies of the store still:
 after a loss, detach the slot and rotate.
 
-` + sealHelp + "\n\n" + slotFields,
+` + sealHelp + "\n\n" + approvalHelp + "\n\n" + slotFields,
 		Example: `  haven seal migrate --data /var/lib/haven --to recovery=passphrase
   haven seal migrate --data /var/lib/haven --seal keyfile --to 'daily=awskms://alias/haven?region=eu-west-1'`,
 		Args: exactly(),
@@ -30,7 +32,7 @@ after a loss, detach the slot and rotate.
 				if err != nil {
 					return fmt.Errorf("the new seal: %w", err)
 				}
-				if err := system.MigrateSeal(c.Context(), slot, seals[slot], next); err != nil {
+				if err := system.MigrateSeal(c.Context(), slot, seals[slot], next, *approval); err != nil {
 					return err
 				}
 				slots, err := system.Slots(c.Context())
@@ -42,6 +44,7 @@ after a loss, detach the slot and rotate.
 		},
 	}
 	given.add(c, "an attached seal")
+	approval = approvalFlag(c)
 	c.Flags().StringVar(&to, "to", "", "the new seal, `[SLOT=]SPEC` (required)")
 	required(c, "to")
 	return c

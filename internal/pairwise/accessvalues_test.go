@@ -54,10 +54,10 @@ func (w *world) access(f field) []any {
 	case "approval string":
 		return append(append([]any{}, w.made["approval"]...), texts([]string{}, absentKey, strings.ToUpper(absentKey), "x", "")...)
 	case "operation string":
-		return texts([]string{}, "disable-key", "put-key-policy", "encrypt", "request-approval", "approve", "list-keys", "nothing", "")
+		return texts([]string{}, "disable-key", "put-key-policy", "encrypt", "request-approval", "approve", "list-keys", "migrate-seal", "rotate-seal", "nothing", "")
 	case "request object", "request <nil>":
 		return []any{object{"key": w.kinds[data]}, object{"key": "alias/nobody"}, object{}, object{"key": 17}, object{"key": w.kinds[data], "for": "1h"},
-			object{"no_such_member": "x"}, object{"approval": absentKey}, junk{object{"purpose": strings.Repeat("x", 70_000)}}}
+			object{"no_such_member": "x"}, object{"approval": absentKey}, object{"slot": "recovery", "kind": "key-file"}, junk{object{"purpose": strings.Repeat("x", 70_000)}}}
 	case "hours integer":
 		return numbers(1, 0, 168, 169)
 	case "certificate string":
