@@ -130,7 +130,7 @@ oracle: ## decisions about keys against a public simulator of IAM, which is inst
 
 .PHONY: unit
 unit: emulators ## go test ./..., with more random sequences of the whole system, and with emulators
-	HAVEN_MOTO=$(CACHE)/moto-$(MOTO)/bin/moto_server HAVEN_SEQUENCES=2000 go test ./...
+	HAVEN_MOTO=$(CACHE)/moto-$(MOTO)/bin/moto_server HAVEN_SEQUENCES=2000 HAVEN_EXPRESSIONS=100000 go test ./...
 
 .PHONY: race
 race: ## what works with several goroutines, under the race detector

@@ -21,6 +21,8 @@ var mayImport = map[string]string{
 
 	// What decides, without doing anything.
 	"lifecycle": "",
+	// When something happens, told by expressions.
+	"rotation/schedule": "",
 	"access":    "",
 
 	// What is kept, and how.
@@ -148,6 +150,7 @@ var fileFunctions = []string{
 var sleepsAndSkips = []seam{
 	{"access/oracle_test.go", "t.Skip", "the simulator of IAM may be absent; make oracle, a step of make test, brings it"},
 	{"bundle_test.go", "t.Skip", "the published patient summary may be absent, unless HAVEN_CI=1"},
+	{"rotation/schedule/schedule_test.go", "t.Skip", "observations of AWS may be absent, unless HAVEN_CI=1"},
 	{"api/native/vectors_test.go", "t.Skip", "published vectors may be absent, unless HAVEN_CI=1"},
 	{"cmd/haven/cloud_test.go", "t.Skip", "the emulator of AWS may be absent, unless HAVEN_CI=1"},
 	{"internal/crypt/interop_test.go", "t.Skip", "other implementations may be absent, unless HAVEN_CI=1"},
