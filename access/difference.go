@@ -60,15 +60,15 @@ func (p *Policy) unconditional() *Policy {
 	if p == nil {
 		return nil
 	}
-	out := &Policy{Name: p.Name, form: p.form, statements: make([]statement, len(p.statements))}
-	for i, s := range p.statements {
+	out := &Policy{Name: p.Name, form: p.form}
+	for _, s := range p.statements {
 		if len(s.conditions) > 0 {
 			s.conditions = nil
 			if s.deny {
 				s.actions = actionSet{}
 			}
 		}
-		out.statements[i] = s
+		out.keep(s)
 	}
 	return out
 }

@@ -30,6 +30,21 @@ type Policy struct {
 	Name       string
 	form       Form
 	statements []statement
+	// allowed and denied are the actions of all statements of an effect: most requests are about none
+	// of them, and are told so at once.
+	allowed, denied actionSet
+}
+
+// keep adds a statement.
+func (p *Policy) keep(s statement) {
+	of := &p.allowed
+	if s.deny {
+		of = &p.denied
+	}
+	for i := range s.actions {
+		of[i] |= s.actions[i]
+	}
+	p.statements = append(p.statements, s)
 }
 
 // statement is one statement.
@@ -112,7 +127,7 @@ func (p *parser) policy(list *node) (*Policy, error) {
 			return nil, p.wrong(n, "two statements have the same Sid")
 		}
 		sids = append(sids, s.sid)
-		out.statements = append(out.statements, *s)
+		out.keep(*s)
 	}
 	return out, nil
 }
