@@ -13,8 +13,9 @@ type Approvable struct {
 	Principal ID
 	// Operation is its row's name.
 	Operation string
-	// Resources are the ARNs that the request named when it was asked for, "*" for none.
-	Resources []string
+	// Keys are the ARNs of the keys that the request named when it was asked for, and Resources those of
+	// everything else, "*" where it named nothing.
+	Keys, Resources []string
 	// Body is the SHA-256 of the request's canonical JSON (RFC 8785); zero of a request that has
 	// none, as of one at the machine.
 	Body [32]byte
@@ -22,7 +23,7 @@ type Approvable struct {
 
 // Is tells whether two are the same.
 func (a *Approvable) Is(b *Approvable) bool {
-	return a.Principal == b.Principal && a.Operation == b.Operation && a.Body == b.Body && slices.Equal(a.Resources, b.Resources)
+	return a.Principal == b.Principal && a.Operation == b.Operation && a.Body == b.Body && slices.Equal(a.Keys, b.Keys) && slices.Equal(a.Resources, b.Resources)
 }
 
 // Approvals knows what was approved. Package identity implements it.
@@ -105,14 +106,23 @@ func (c *Call) useApproval(o *Outcome) {
 	}
 }
 
-// named returns the resources that a request names, as policies call them.
-func (a *Approved) named(req *Request) []string {
-	out := slices.Clone(req.Resources)
+// asked makes what an approval of the call is about.
+func (a *Approved) asked(req *Request, operation *Operation, body [32]byte) *Approvable {
+	out := &Approvable{Principal: a.call.principal.ID, Operation: operation.Name, Resources: slices.Clone(req.Resources), Body: body}
 	for i := range a.targets {
-		out = append(out, a.targets[i].ARN)
+		out.Keys = append(out.Keys, a.targets[i].ARN)
 	}
-	if len(out) == 0 {
-		out = append(out, "*")
+	if len(out.Keys) == 0 && len(out.Resources) == 0 {
+		out.Resources = []string{"*"}
+	}
+	return out
+}
+
+// of returns what an approval is about as policies see it: the keys with their own policies.
+func (a *Approved) of(asked *Approvable) []Target {
+	out := slices.Clone(a.targets)
+	for _, arn := range asked.Resources {
+		out = append(out, Target{ARN: arn})
 	}
 	return out
 }
@@ -130,8 +140,8 @@ func (g *Gate) permitApproved(ctx context.Context, c *Call, req *Request, a *App
 	if !c.asks() {
 		return nil
 	}
-	for _, resource := range a.named(req) {
-		if err := g.permit(c, c.op, g.about(c, &Asked{}, nil, &Target{ARN: resource})); err != nil {
+	for _, t := range a.of(a.asked(req, c.does(), c.approval.asking.Body)) {
+		if err := g.permit(c, c.op, g.about(c, &Asked{}, nil, &t)); err != nil {
 			return err
 		}
 	}
@@ -146,14 +156,14 @@ func (g *Gate) countApprovals(ctx context.Context, c *Call, req *Request, a *App
 		p.count = MaxApprovals
 		return nil
 	}
-	asked := Approvable{Principal: c.principal.ID, Operation: c.op.Name, Resources: a.named(req), Body: p.body}
-	by, use, err := g.approvals.Approvers(ctx, &c.reading, p.id, &asked, c.request)
+	asked := a.asked(req, c.op, p.body)
+	by, use, err := g.approvals.Approvers(ctx, &c.reading, p.id, asked, c.request)
 	if err != nil {
 		return err
 	}
 	p.use = use
 	for _, approver := range by {
-		if g.mayApprove(approver, asked.Resources) {
+		if g.mayApprove(approver, a.of(asked)) {
 			p.count++
 		}
 	}
@@ -161,11 +171,12 @@ func (g *Gate) countApprovals(ctx context.Context, c *Call, req *Request, a *App
 }
 
 // mayApprove tells whether who approved might still do so.
-func (g *Gate) mayApprove(by *Principal, resources []string) bool {
-	for _, arn := range resources {
-		q := access.Request{Principal: by.Access, Action: g.action(Approve), Time: g.view.Now(), Secure: true, Region: g.region}
-		if arn != "*" {
-			q.Object = &access.Object{ARN: arn, Account: by.Access.Account}
+func (g *Gate) mayApprove(by *Principal, what []Target) bool {
+	for i := range what {
+		t := &what[i]
+		q := access.Request{Principal: by.Access, Action: g.action(Approve), Time: g.view.Now(), Secure: true, Region: g.region, Object: t.Object}
+		if q.Object == nil && t.ARN != "*" {
+			q.Object = &access.Object{ARN: t.ARN, Account: by.Access.Account}
 		}
 		if !g.authorize(&q).Allowed {
 			return false
@@ -181,6 +192,5 @@ func (g *Gate) ask(a Approved, req *Request) (Outcome, error) {
 	if asking.done {
 		return Outcome{}, Errorf(Unsupported, "%s is done in several steps, which no one approval is of", asking.Operation.Name)
 	}
-	what := &Approvable{Principal: c.principal.ID, Operation: asking.Operation.Name, Resources: a.named(req), Body: asking.Body}
-	return asking.Stage(a, what)
+	return asking.Stage(a, a.asked(req, asking.Operation, asking.Body))
 }

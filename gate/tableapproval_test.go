@@ -34,21 +34,21 @@ func approvalRows() map[string]row {
 			fails: gate.InvalidRequest, names: func(f *fixture, _ gate.ID) names { return names{key: f.id} },
 		},
 		"approve": {
-			prepare: open, fails: gate.NotFound, names: nothingNamed,
+			prepare: open, fails: gate.NotFound, names: func(f *fixture, _ gate.ID) names { return names{key: f.id} },
 			run: one(func(m *identity.Manager, c *gate.Call, req identity.ApprovalRequest) error {
 				_, err := m.Approve(background, c, req)
 				return err
 			}),
 		},
 		"describe-approval": {
-			prepare: open, fails: gate.NotFound, names: nothingNamed,
+			prepare: open, fails: gate.NotFound, names: func(f *fixture, _ gate.ID) names { return names{key: f.id} },
 			run: one(func(m *identity.Manager, c *gate.Call, req identity.ApprovalRequest) error {
 				_, err := m.DescribeApproval(background, c, req)
 				return err
 			}),
 		},
 		"withdraw-approval": {
-			prepare: open, fails: gate.NotFound, names: nothingNamed,
+			prepare: open, fails: gate.NotFound, names: func(f *fixture, _ gate.ID) names { return names{key: f.id} },
 			run: one(func(m *identity.Manager, c *gate.Call, req identity.ApprovalRequest) error {
 				_, err := m.WithdrawApproval(background, c, req)
 				return err

@@ -24,7 +24,8 @@ type approvalBody struct {
 	Format    int       `json:"v"`
 	Requester gate.ID   `json:"requester"`
 	Operation string    `json:"operation"`
-	Resources []string  `json:"resources"`
+	Keys      []string  `json:"keys,omitempty"`
+	Resources []string  `json:"resources,omitempty"`
 	Request   string    `json:"request,omitzero"` // canonical JSON
 	Body      []byte    `json:"body,omitzero"`    // its SHA-256
 	Reason    string    `json:"reason,omitzero"`
@@ -92,7 +93,7 @@ func (b *approvalBody) state(now time.Time) ApprovalState {
 }
 
 func (b *approvalBody) asked() *gate.Approvable {
-	a := &gate.Approvable{Principal: b.Requester, Operation: b.Operation, Resources: b.Resources}
+	a := &gate.Approvable{Principal: b.Requester, Operation: b.Operation, Keys: b.Keys, Resources: b.Resources}
 	copy(a.Body[:], b.Body)
 	return a
 }

@@ -58,8 +58,8 @@ func (m *Manager) changeApproval(ctx context.Context, c *gate.Call, req Approval
 		return nil, m.gate.Refuse(ctx, c, err)
 	}
 	var out *Approval
-	r := gate.Request{Resources: about, Parameters: "approval=" + req.Approval.String(), Replay: replay(&out)}
-	err = m.gate.Do(ctx, c, r, func(a gate.Approved) (o gate.Outcome, err error) {
+	about.Replay = replay(&out)
+	err = m.gate.Do(ctx, c, about, func(a gate.Approved) (o gate.Outcome, err error) {
 		b, item, err := m.directory.loadApproval(ctx, a.Reading(), req.Approval)
 		switch {
 		case err != nil:
@@ -88,23 +88,29 @@ func (m *Manager) changeApproval(ctx context.Context, c *gate.Call, req Approval
 	return out, err
 }
 
-// aboutApproval returns what an approval is about, which never changes.
-func (m *Manager) aboutApproval(ctx context.Context, id gate.ID) ([]string, error) {
+// aboutApproval returns a request about what an approval is about, which never changes.
+func (m *Manager) aboutApproval(ctx context.Context, id gate.ID) (gate.Request, error) {
+	r := gate.Request{Parameters: "approval=" + id.String()}
 	if id.IsZero() {
-		return nil, gate.Errorf(gate.InvalidRequest, "approval is an id that request-approval answered")
+		return r, gate.Errorf(gate.InvalidRequest, "approval is an id that request-approval answered")
 	}
 	items, _, err := m.directory.view.Get(ctx, approvalRef(id))
 	if err != nil {
-		return nil, err
+		return r, err
 	}
 	if items[0].Revision == 0 {
-		return []string{"*"}, nil
+		r.Resources = []string{"*"}
+		return r, nil
 	}
 	b, err := decodeApproval(&items[0])
 	if err != nil {
-		return nil, err
+		return r, err
 	}
-	return b.Resources, nil
+	r.Resources = b.Resources
+	for _, key := range b.Keys {
+		r.References = append(r.References, gate.Reference{Text: key})
+	}
+	return r, nil
 }
 
 // DescribeApproval shows a request for approvals.
@@ -114,7 +120,7 @@ func (m *Manager) DescribeApproval(ctx context.Context, c *gate.Call, req Approv
 		return nil, m.gate.Refuse(ctx, c, err)
 	}
 	var out *Approval
-	err = m.gate.Do(ctx, c, gate.Request{Resources: about, Parameters: "approval=" + req.Approval.String()}, func(a gate.Approved) (o gate.Outcome, err error) {
+	err = m.gate.Do(ctx, c, about, func(a gate.Approved) (o gate.Outcome, err error) {
 		b, _, err := m.directory.loadApproval(ctx, a.Reading(), req.Approval)
 		switch {
 		case err != nil:

@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/haven-health/haven/gate"
@@ -73,7 +74,7 @@ func (m *Manager) RequestApproval(ctx context.Context, c *gate.Call, op *gate.Op
 			return o, gate.Errorf(gate.Conflict, "what is done at the machine is done in the administrator's name: the administrator asks for it")
 		}
 		b := &approvalBody{
-			Requester: asked.Principal, Operation: asked.Operation, Resources: asked.Resources,
+			Requester: asked.Principal, Operation: asked.Operation, Keys: asked.Keys, Resources: asked.Resources,
 			Request: req.Request, Reason: req.Reason, Created: a.Time(),
 			Expires: a.Time().Add(time.Duration(req.Hours) * time.Hour),
 		}
@@ -121,7 +122,7 @@ func (r *RequestApprovalRequest) check(op *gate.Operation) error {
 // showApproval makes what readers see of an approval.
 func (m *Manager) showApproval(ctx context.Context, a gate.Approved, id gate.ID, b *approvalBody) (*Approval, error) {
 	out := &Approval{
-		ID: id, State: b.state(a.Time()), Operation: b.Operation, Resources: b.Resources, Request: b.Request, Reason: b.Reason,
+		ID: id, State: b.state(a.Time()), Operation: b.Operation, Resources: slices.Concat(b.Resources, b.Keys), Request: b.Request, Reason: b.Reason,
 		Approvals: []ApprovalConsent{}, CreatedAt: b.Created, ExpiresAt: b.Expires, UsedAt: b.Used, UsedBy: b.UsedBy, Withdrawn: b.Withdrawn,
 	}
 	var err error
