@@ -23,7 +23,7 @@ var mayImport = map[string]string{
 	"lifecycle": "",
 	// When something happens, told by expressions.
 	"rotation/schedule": "",
-	"access":    "",
+	"access":            "",
 
 	// What is kept, and how.
 	"store":           "",

@@ -33,7 +33,9 @@ func exchange(t *testing.T, conn net.Conn, request string) int {
 	return answer.StatusCode
 }
 
-func TestOnlyPlainPathsReachTheHandler(t *testing.T) {
+// TestLesson08OnlyPlainPathsReachTheHandler: a path that means another to somebody on its way is refused
+// before anything is looked up by it (CVE-2026-3605).
+func TestLesson08OnlyPlainPathsReachTheHandler(t *testing.T) {
 	var reached atomic.Int32
 	f := serve(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached.Add(1) }), nil)
 	cases := []struct {

@@ -427,9 +427,9 @@ func TestStatuses(t *testing.T) {
 	}
 }
 
-// TestRoutesAreTheTable: every operation that has a route is served, no other name is, and no
-// internal one.
-func TestRoutesAreTheTable(t *testing.T) {
+// TestLesson16OnlyTheTableIsReached: every operation that has a route is served, no other name is, and no
+// internal one, nor in a batch (GHSA-rh46-vc3j-w2w3).
+func TestLesson16OnlyTheTableIsReached(t *testing.T) {
 	w := newWorld(t)
 	requests := native.Requests()
 	for _, op := range gate.Operations() {
@@ -438,11 +438,34 @@ func TestRoutesAreTheTable(t *testing.T) {
 		}
 		if op.Internal {
 			w.lost(w.post(op.Name, `{}`), http.StatusNotFound)
+			if a := w.post("batch", `{"items":[{"op":"`+op.Name+`"}]}`); !strings.Contains(a.body, `{"items":[{"error":`) {
+				t.Errorf("%s in a batch: %s", op.Name, a.body)
+			}
 		}
 	}
 	for _, path := range []string{"/", "/v1", "/v1/", "/v1/nothing", "/v1/encrypt/", "/v1//encrypt", "/v1/Encrypt", "/v2/encrypt", "/v1/encrypt%00", "/v1/batch/encrypt"} {
 		w.lost(w.do(w.ask(http.MethodPost, path, strings.NewReader(`{}`))), http.StatusNotFound)
 	}
+}
+
+// TestLesson17OnlyWhatIsReadIsDecided: what decides sees the request that the operation reads and nothing
+// beside it: a query in the URL of a POST is refused, and what it names is nowhere in the record
+// (CVE-2022-3100).
+func TestLesson17OnlyWhatIsReadIsDecided(t *testing.T) {
+	w := newWorld(t)
+	mine, other := w.newKey(), w.newKey()
+	for _, op := range []string{"encrypt", "describe-key", "list-keys", "disable-key"} {
+		for _, query := range []string{"key=" + other, "key=", "?", "principal=administrator"} {
+			body := strings.NewReader(fair(mine)[op])
+			a := w.do(w.ask(http.MethodPost, "/v1/"+op+"?"+query, body))
+			a.refused(t, gate.InvalidRequest)
+			if len(a.records) != 1 || gate.ID(a.records[0].Key).String() == other {
+				t.Errorf("%s?%s: %+v", op, query, a.records)
+			}
+		}
+	}
+	// And of a GET the body is none.
+	w.do(w.ask(http.MethodGet, "/v1/describe-key?key="+mine, strings.NewReader(`{"key":"`+other+`"}`))).refused(t, gate.InvalidRequest)
 }
 
 // lost checks the answer to a call of nothing: a problem, no id, no record.
