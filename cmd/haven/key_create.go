@@ -13,7 +13,7 @@ import (
 
 func (a *app) keyCreate() *cobra.Command {
 	var req client.CreateKeyRequest
-	var kind, policy string
+	var kind, policy, dataType string
 	var tags []string
 	var days periods
 	c := &cobra.Command{
@@ -27,6 +27,7 @@ docs/algorithms.md says which to choose.
 ` + keyFields,
 		Example: `  haven key create --type data --purpose "Patient data encryption" --alias alias/patients
   haven key create --type data --purpose "Camp clinic exchange" --rotation-days 30 --tag site=camp-3
+  haven key create --type data --purpose "Lab results" --data-type lab-results --alias alias/lab
   haven key create --type signing --purpose "Discharge letters" --alias alias/discharge
   haven key create --type signing --key-usage GENERATE_VERIFY_MAC --purpose "Requests between clinics"
   haven key create --type data --purpose "Shared with the ministry" --origin EXTERNAL --alias alias/shared
@@ -47,6 +48,11 @@ docs/algorithms.md says which to choose.
 			}
 			days.into(c, &req.RotationDays, &req.GraceDays, &req.LifetimeDays)
 			key, err := call(c.Context(), a, func(ctx context.Context, c *client.Client) (*client.Key, error) {
+				if dataType != "" {
+					if err := separate(ctx, c, &req, dataType); err != nil {
+						return nil, err
+					}
+				}
 				return c.CreateKey(ctx, req)
 			})
 			if err != nil {
@@ -67,6 +73,7 @@ docs/algorithms.md says which to choose.
 	flags.StringVar(&req.Description, "description", "", "what else there is to say of it, at most 8,192 characters")
 	flags.StringVar((*string)(&req.Origin), "origin", "", "where its material is made: HAVEN, or EXTERNAL, which is imported; empty: HAVEN")
 	flags.StringVar(&policy, "policy", "", "a `file` with a policy of its own, as haven key policy set takes; empty: none")
+	flags.StringVar(&dataType, "data-type", "", "the `kind` of data it is for, such as lab-results: a tag, and a policy that demands the same in the encryption context")
 	flags.BoolVar(&req.BypassLockoutCheck, "bypass-lockout-check", false, "take a policy under which you could not set another")
 	flags.StringVar(&req.Owner, "owner", "", "who answers for it")
 	required(c, "purpose", "type")
