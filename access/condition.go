@@ -160,7 +160,7 @@ func (p *parser) condition(m *member, c *condition) error {
 	}
 	row := &keyTable[c.key]
 	switch {
-	case !c.fits(row.kind):
+	case !c.fits(row.kind) && !(c.key == EpochTime && c.fits(numberKind)): // that one is both
 		return p.wrong(&m.value, "this operator does not compare values of "+c.key.named(c.suffix))
 	case row.multi && c.qualifier == plain && c.compare != isNull:
 		return p.wrong(&m.value, c.key.named(c.suffix)+" may have several values: say ForAllValues or ForAnyValue")
@@ -305,6 +305,9 @@ func (c *condition) any(value string, r *Request) bool {
 	case inNetwork:
 		return slices.ContainsFunc(c.addresses, func(n netip.Prefix) bool { return n.Contains(r.Source) })
 	case equalNumber, lessNumber, lessEqualNumber, greaterNumber, greaterEqualNumber:
+		if c.key == EpochTime {
+			return anyOrdered(c.compare-equalNumber, float64(r.Time.Unix()), c.numbers)
+		}
 		n, err := strconv.ParseFloat(value, 64)
 		return err == nil && anyOrdered(c.compare-equalNumber, n, c.numbers)
 	}

@@ -114,6 +114,7 @@ var testKeys = []testKey{
 	{"aws:SecureTransport", "bool", false, []string{"true", "false"}},
 	{"aws:CurrentTime", "date", false, []string{"2026-05-01T12:00:00Z", "2026-05-01", "2026-06-01T00:00:00+02:00", "1777636800"}},
 	{"aws:EpochTime", "date", false, []string{"1777636800", "1777636799", "2027"}},
+	{"aws:EpochTime", "number", false, []string{"1777636800", "1777636799.5", "2000000000"}},
 	{"aws:TokenIssueTime", "date", false, []string{"2026-05-01T11:00:00Z", "2026-05-01T11:30:00Z"}},
 	{"aws:MultiFactorAuthPresent", "bool", false, []string{"true", "false"}},
 	{"aws:RequestedRegion", "text", false, []string{"us-east-1", "us-*", "eu-central-1"}},

@@ -68,6 +68,45 @@ func TestFederated(t *testing.T) {
 	}
 }
 
+// TestFederatedConditions: policies ask how a caller was proven, and get what the token says.
+func TestFederatedConditions(t *testing.T) {
+	f := federate(t)
+	p := place{f.World}
+	p.person(identity.User, "clerk")
+	strong, weak := map[string]any{"amr": []string{"pwd", "otp"}, "acr": "gold"}, map[string]any{"amr": []string{"pwd"}, "acr": "bronze"}
+	for i, c := range []struct {
+		condition     string
+		passes, fails map[string]any
+	}{
+		{`"Bool":{"aws:MultiFactorAuthPresent":"true"}`, strong, weak},
+		{`"ForAnyValue:StringEquals":{"haven:amr":"otp"}`, strong, weak},
+		{`"StringEquals":{"haven:acr":["gold","silver"]}`, strong, weak},
+		{`"DateGreaterThan":{"aws:TokenIssueTime":"` + gatetest.Start.Add(-2*time.Minute).Format(time.RFC3339) + `"}`, strong,
+			map[string]any{"iat": gatetest.Start.Add(-10 * time.Minute).Unix()}},
+	} {
+		own := identity.PolicyRequest{Policy: fmt.Sprint("own", i), Principal: "clerk"}
+		document := fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"kms:GenerateRandom","Resource":"*","Condition":{%s}}]}`, c.condition)
+		p.must(haven{p.Identity()}.create(own.Policy, document, "clerk"))
+		if err := f.random(c.passes); err != nil {
+			t.Errorf("%s: %v", c.condition, err)
+		}
+		if err := f.random(c.fails); !errors.Is(err, gate.AccessDenied) {
+			t.Errorf("%s, where it does not hold: %v", c.condition, err)
+		}
+		p.must(haven{p.Identity()}.remove(own))
+	}
+}
+
+// random gets random bytes by a token with these claims.
+func (f *federation) random(claims map[string]any) error {
+	token := secret.New([]byte(f.by.Sign(f.World, f.Claims(claims), nil)))
+	c, err := f.Gate().Begin(background, gate.GenerateRandom, gate.Proof{Bearer: token})
+	if err != nil {
+		return err
+	}
+	return f.Gate().Do(background, c, gate.Request{}, func(gate.Approved) (gate.Outcome, error) { return gate.Outcome{}, nil })
+}
+
 // unauthenticated is what a token that does not exist is answered with.
 func unauthenticated(t *testing.T, f *federation) string {
 	t.Helper()
