@@ -210,7 +210,7 @@ func assemble(ctx context.Context, l *Locked, roots *roots, integrity secret.Byt
 		Advance: func(ctx context.Context, c *gate.Call, key gate.ID, why lifecycle.Reason) error {
 			return s.manager.Advance(ctx, c, key, why)
 		},
-		Authorize: access.Decide, Approvals: s.directory, Region: l.cfg.Region, Log: l.cfg.Log, Failed: l.cfg.Failed,
+		Authorize: access.Decide, Granted: s.ring.Granted, Approvals: s.directory, Region: l.cfg.Region, Log: l.cfg.Log, Failed: l.cfg.Failed,
 	})
 	s.audit = audit.NewReader(audit.Config{Gate: s.gate, StoreID: storeID, Region: l.cfg.Region, Account: l.cfg.Account})
 	s.people = identity.NewManager(s.gate, s.directory, l.cfg.Random)

@@ -22,6 +22,11 @@ func (k KeyManager) CreateGrant(ctx context.Context, req keys.CreateGrantRequest
 	return call(ctx, k, gate.CreateGrant, req, (*keys.Manager).CreateGrant)
 }
 
+// LintKey tells what of a key is to be looked at again.
+func (k KeyManager) LintKey(ctx context.Context, key string) (*keys.LintKeyAnswer, error) {
+	return call(ctx, k, gate.LintKey, keys.KeyRequest{Key: key}, (*keys.Manager).LintKey)
+}
+
 // ListGrants returns a page of a key's grants, oldest first.
 func (k KeyManager) ListGrants(ctx context.Context, req keys.ListGrantsRequest) (*keys.GrantPage, error) {
 	return call(ctx, k, gate.ListGrants, req, (*keys.Manager).ListGrants)

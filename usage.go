@@ -16,7 +16,7 @@ const (
 )
 
 // keepCounts makes durable what the journal told of how often keys were used, so that a start reads
-// little of it again, and on which days credentials were used. Of keys nothing is lost without: the
+// little of it again, and on which days credentials and grants were used. Of keys nothing is lost without: the
 // journal tells it again.
 func (s *System) keepCounts(ctx context.Context) error {
 	commit := func(ctx context.Context, parameters string, f gate.Function) error {
@@ -25,7 +25,10 @@ func (s *System) keepCounts(ctx context.Context) error {
 	if err := s.ring.Counts().Checkpoint(ctx, commit); err != nil {
 		return err
 	}
-	return s.directory.KeepUses(ctx, commit)
+	if err := s.ring.GrantUses().Keep(ctx, commit); err != nil {
+		return err
+	}
+	return s.directory.Uses().Keep(ctx, commit)
 }
 
 // countUses counts, in the background, until the context ends.

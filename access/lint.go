@@ -26,6 +26,10 @@ const (
 	ForAllWithoutNull Rule = "for-all-without-null"
 	// AllowsAllBut: an Allow with NotAction, NotResource or NotPrincipal.
 	AllowsAllBut Rule = "allows-all-but"
+	// NoOwner: nobody is named who answers for a key.
+	NoOwner Rule = "no-owner"
+	// UnusedGrant: a grant that let nobody do anything for a long time.
+	UnusedGrant Rule = "unused-grant"
 	// KeyNeverThere: a condition on a key that no request here has.
 	KeyNeverThere Rule = "key-never-there"
 )

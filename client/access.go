@@ -28,6 +28,29 @@ type LintFinding struct {
 	Advice  string `json:"advice"`
 }
 
+// LintKeyAnswer is what is to be looked at again of a key, its policy and its grants.
+type LintKeyAnswer struct {
+	KeyID    string       `json:"key_id"`
+	Findings []KeyFinding `json:"findings"`
+}
+
+// KeyFinding is something to be looked at again, in a key's policy (Pointer, Line, Column), about a
+// grant (GrantID), or of the key itself.
+type KeyFinding struct {
+	Rule    string `json:"rule"`
+	Pointer string `json:"pointer,omitzero"`
+	Line    int    `json:"line,omitzero"`
+	Column  int    `json:"column,omitzero"`
+	GrantID string `json:"grant_id,omitzero"`
+	What    string `json:"what"`
+	Advice  string `json:"advice"`
+}
+
+// LintKey looks at a key: its policy, grants that nobody uses, whether somebody answers for it.
+func (c *Client) LintKey(ctx context.Context, key string) (*LintKeyAnswer, error) {
+	return call[keyRequest, LintKeyAnswer](ctx, c, operation{name: "lint-key"}, keyRequest{Key: key})
+}
+
 // LintAccess looks at a policy document before it is saved. One that would be refused is refused.
 func (c *Client) LintAccess(ctx context.Context, request LintAccessRequest) (*LintAccessAnswer, error) {
 	return call[LintAccessRequest, LintAccessAnswer](ctx, c, operation{name: "lint-access"}, request)

@@ -96,6 +96,9 @@ func wireOfGrants() []wireCase {
 			func(ctx context.Context, c *client.Client) (any, error) {
 				return c.PutKeyPolicy(ctx, client.PutKeyPolicyRequest{Key: "k", Document: "{}", BypassLockoutCheck: true})
 			}, keyWant()},
+		{"lint-key", `{"key":"k"}`, `{"key_id":"k","findings":[{"rule":"unused-grant","grant_id":"g","what":"w","advice":"a"}]}`, false,
+			func(ctx context.Context, c *client.Client) (any, error) { return c.LintKey(ctx, "k") },
+			&client.LintKeyAnswer{KeyID: "k", Findings: []client.KeyFinding{{Rule: "unused-grant", GrantID: "g", What: "w", Advice: "a"}}}},
 		{"get-key-policy", `{"key":"k"}`, `{"key_id":"k","document":"{}","default":true}`, false,
 			func(ctx context.Context, c *client.Client) (any, error) { return c.GetKeyPolicy(ctx, "k") },
 			&client.KeyPolicy{KeyID: "k", Document: "{}", Default: true}},

@@ -87,6 +87,7 @@ type Grant struct {
 	ContextSubset     map[string]string `json:"encryption_context_subset,omitzero"`
 	CreatedAt         time.Time         `json:"created_at"`
 	CreatedBy         string            `json:"created_by"`
+	LastUsedOn        string            `json:"last_used_on,omitzero"` // a day, UTC; empty: never
 }
 
 // GrantPage is a page of grants, oldest first; NextCursor is empty at the end.

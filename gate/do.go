@@ -311,6 +311,9 @@ func (g *Gate) permit(c *Call, op *Operation, asked *access.Request) error {
 	asked.Action = g.action(op)
 	c.decision = g.authorize(asked)
 	if c.decision.Allowed || fault.Mutant("everything-allowed") {
+		if c.decision.By == access.ByGrant && g.granted != nil {
+			g.granted(c.decision.Grant)
+		}
 		return nil
 	}
 	g.refusals.keep(c.request, c.principal.ID, asked)

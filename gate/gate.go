@@ -104,6 +104,9 @@ type Config struct {
 	Advance func(ctx context.Context, c *Call, key ID, why lifecycle.Reason) error
 	// Authorize decides; it must be pure: access.Decide, or another evaluator.
 	Authorize func(*access.Request) access.Decision
+	// Granted is told by which grant a caller may do what it asked for; nil: nobody is told. It must
+	// be quick.
+	Granted func(grant string)
 	// Region is aws:RequestedRegion.
 	Region string
 	// Approvals tells what others approved.
@@ -124,6 +127,7 @@ type Gate struct {
 	resolver  Resolver
 	advance   func(context.Context, *Call, ID, lifecycle.Reason) error
 	authorize func(*access.Request) access.Decision
+	granted   func(grant string)
 	region    string
 	approvals Approvals
 	actions   map[string]access.Action // by the name that the table has
@@ -155,7 +159,7 @@ type Counters struct {
 func New(cfg Config) *Gate {
 	g := &Gate{
 		view: cfg.View, random: cfg.Random, auth: cfg.Authenticator, resolver: cfg.Resolver,
-		advance: cfg.Advance, authorize: cfg.Authorize, region: cfg.Region, approvals: cfg.Approvals, log: cfg.Log, actions: map[string]access.Action{},
+		advance: cfg.Advance, authorize: cfg.Authorize, granted: cfg.Granted, region: cfg.Region, approvals: cfg.Approvals, log: cfg.Log, actions: map[string]access.Action{},
 		unproven: strangers{refusal: Unauthenticated}, limited: strangers{refusal: RateLimited},
 	}
 	for _, op := range append(Operations(), GenerateDataKeyWithoutPlaintext, GenerateDataKeyPairWithoutPlaintext) {

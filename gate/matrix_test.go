@@ -19,8 +19,8 @@ import (
 // none at all; nothing, as no permission is needed. States tells what who may do it gets while the key is
 // enabled, disabled and pending deletion: + it is done, S the state is told, and 0 nothing is found.
 var matrix = []struct{ operations, reach, states string }{
-	{"describe-key list-key-versions list-aliases list-records explain-access list-access get-key-policy put-key-policy list-grants", "key", "+++"},         // reading shows a key in any state; so is its policy changed in AWS
-	{"deprecate-version mark-compromised delete-imported-key-material revoke-grant retire-grant approve describe-approval withdraw-approval", "key", "+++"}, // what takes away is never in vain
+	{"describe-key list-key-versions list-aliases list-records explain-access list-access lint-key get-key-policy put-key-policy list-grants", "key", "+++"}, // reading shows a key in any state; so is its policy changed in AWS
+	{"deprecate-version mark-compromised delete-imported-key-material revoke-grant retire-grant approve describe-approval withdraw-approval", "key", "+++"},  // what takes away is never in vain
 	{"update-key enable-key disable-key schedule-key-deletion tag-key untag-key restore-version create-grant", "key", "++S"},
 	{"request-approval", "key", "+++"},  // a key's state is asked when it is done
 	{"cancel-key-deletion", "key", "+"}, // of a key that is pending deletion already

@@ -146,6 +146,7 @@ var (
 	PreviewPolicy    = &Operation{Number: 105, Name: "preview-policy", Event: "PreviewPolicy", Permission: "haven:PreviewPolicy", BodyLimit: policyBody, Summary: "tell who would gain and who would lose what by another document of a policy"}
 	LintAccess       = &Operation{Number: 106, Name: "lint-access", Event: "LintAccess", Permission: "haven:LintAccess", BodyLimit: policyBody, Summary: "look at a policy document before it is saved"}
 	ListAccess       = &Operation{Number: 107, Name: "list-access", Event: "ListAccess", Permission: "haven:ListAccess", Reads: true, BodyLimit: smallBody, Summary: "tell who can do something to a key, and why"}
+	LintKey          = &Operation{Number: 122, Name: "lint-key", Event: "LintKey", Permission: "haven:LintAccess", Reads: true, BodyLimit: smallBody, Summary: "look at who may use a key: its policy, unused grants, no owner"}
 	ExplainAccess    = &Operation{Number: 114, Name: "explain-access", Event: "ExplainAccess", Permission: "haven:ExplainAccess", Reads: true, BodyLimit: useBody, Summary: "tell why a request was refused, or how one would be decided"}
 	RequestApproval  = &Operation{Number: 117, Name: "request-approval", Event: "RequestApproval", Permission: "haven:RequestApproval", Mutates: true, BodyLimit: useBody, Summary: "ask that others approve an operation before you do it"}
 	Approve          = &Operation{Number: 118, Name: "approve", Event: "Approve", Permission: "haven:Approve", Mutates: true, BodyLimit: smallBody, Summary: "approve what somebody else asked for"}
@@ -183,7 +184,7 @@ func Operations() []*Operation {
 		CreatePrincipal, DescribePrincipal, ListPrincipals, UpdatePrincipal, DeletePrincipal,
 		CreateGroup, DescribeGroup, ListGroups, DeleteGroup, AddToGroup, RemoveFromGroup,
 		CreateCredential, ListCredentials, UpdateCredential, RotateCredential, DeleteCredential, GetCallerIdentity,
-		PreviewPolicy, LintAccess, ListAccess, ExplainAccess,
+		PreviewPolicy, LintAccess, LintKey, ListAccess, ExplainAccess,
 		RequestApproval, Approve, ListApprovals, DescribeApproval, WithdrawApproval,
 		Initialize, Start, RotateSeal, MigrateSeal, AcceptClock, RotateBeforeUse, Shutdown, Pin, Unanswered, Rewrap, Usage, Unrecognized, Resume,
 	}

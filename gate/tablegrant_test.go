@@ -33,6 +33,13 @@ func grantRows() map[string]row {
 			},
 			fails: gate.NotFound, names: ofKey(0, false),
 		},
+		"lint-key": {
+			run: func(f *fixture, c *gate.Call, fail bool) error {
+				_, err := f.Manager().LintKey(background, c, keys.KeyRequest{Key: pick(fail, absent, f.key)})
+				return err
+			},
+			fails: gate.NotFound, names: ofKey(0, false),
+		},
 		"create-grant": {
 			run: func(f *fixture, c *gate.Call, fail bool) error {
 				_, err := f.Manager().CreateGrant(background, c, grantTo("nurse", pick(fail, "Sing", "Encrypt"))(f.key))

@@ -125,7 +125,7 @@ func (d *Directory) byCredential(ctx context.Context, r *gate.Reading, hash [32]
 		return nil, nobody()
 	}
 	if c.Type != session {
-		d.uses.note(hash, c, now)
+		d.noteUse(hash, c, now)
 	}
 	return c, nil
 }

@@ -172,10 +172,8 @@ func (e *edit) putCredential(hash [32]byte, b *credentialBody, before *store.Ite
 // principal, as making one does: what counts credentials runs again.
 func (e *edit) dropCredential(item *store.Item) error {
 	e.out.Changes = append(e.out.Changes, gate.Change{Ref: item.Ref, Before: item, Delete: true, Also: []store.Ref{principalRef(e.id)}})
-	items, _, err := e.m.directory.view.Get(e.ctx, useRef(item.ID))
-	if err == nil && items[0].Revision > 0 {
-		e.out.Changes = append(e.out.Changes, gate.Change{Ref: items[0].Ref, Before: &items[0], Delete: true})
-	}
+	use, err := e.m.directory.uses.Forget(e.ctx, item.ID)
+	e.out.Changes = append(e.out.Changes, use...)
 	return err
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/haven-health/haven/access"
 	"github.com/haven-health/haven/gate"
@@ -27,7 +28,7 @@ type Directory struct {
 	issuers     *oidc.Issuers // nil: none is believed
 	sessions    *gate.Cache[[32]byte, *gate.Principal]
 	secrets     Secrets
-	uses        uses
+	uses        *gate.LastUses // of credentials
 }
 
 // Config is what a Directory is made of. View and Account are required.
@@ -45,12 +46,22 @@ type Config struct {
 func New(cfg Config) *Directory {
 	view := cfg.View
 	return &Directory{
-		view: view, account: cfg.Account, region: cfg.Region, secrets: cfg.Secrets, issuers: cfg.Issuers, uses: uses{days: map[[32]byte]int64{}},
+		view: view, account: cfg.Account, region: cfg.Region, secrets: cfg.Secrets, issuers: cfg.Issuers, uses: gate.NewLastUses(view, store.KindCredential, "credential"),
 		principals:  gate.NewCache[gate.ID, *gate.Principal](view, cacheSize, store.KindPrincipal, appendID, nil),
 		credentials: gate.NewCache[[32]byte, *credentialBody](view, cacheSize, store.KindCredential, appendHash, nil),
 		names:       gate.NewCache[string, gate.ID](view, cacheSize, store.KindName, appendUserName, nil),
 		sessions:    gate.NewCache[[32]byte, *gate.Principal](view, cacheSize, store.KindCredential, appendHash, nil),
 		signings:    gate.NewCache[signingID, *signing](view, cacheSize, store.KindCredential, appendSigningID, nil),
+	}
+}
+
+// Uses tells when credentials were last used.
+func (d *Directory) Uses() *gate.LastUses { return d.uses }
+
+// noteUse notes a use: once a day for each credential that is held decoded, so that a use costs no lock.
+func (d *Directory) noteUse(hash [32]byte, c *credentialBody, now time.Time) {
+	if day := now.Unix() / (24 * 60 * 60); c.used.Load() != day && c.used.Swap(day) != day {
+		d.uses.Note(hash[:], now)
 	}
 }
 

@@ -33,7 +33,11 @@ func (m *Manager) ListCredentials(ctx context.Context, c *gate.Call, req ListCre
 		if err != nil {
 			return gate.Outcome{}, err
 		}
-		days, err := m.directory.lastUses(ctx, items)
+		ids := make([]string, len(items))
+		for i := range items {
+			ids[i] = items[i].ID
+		}
+		days, err := m.directory.uses.Days(ctx, ids)
 		if err != nil {
 			return gate.Outcome{}, err
 		}

@@ -56,7 +56,7 @@ func (d *Directory) bySignature(ctx context.Context, r *gate.Reading, p *gate.Pr
 	if unknown != nil || wrong != nil || !with.credential.active(now) {
 		return gate.ID{}, nobody()
 	}
-	d.uses.note(hash, with.credential, now)
+	d.noteUse(hash, with.credential, now)
 	return with.credential.Principal, nil
 }
 

@@ -67,6 +67,11 @@ func (m *Manager) endGrant(ctx context.Context, c *gate.Call, ref gate.Reference
 			return gate.Outcome{}, err
 		}
 		e.out.Changes = append(e.out.Changes, key, gate.Change{Ref: g.item.Ref, Before: &g.item, Delete: true})
+		use, err := m.ring.grantUses.Forget(ctx, g.item.ID)
+		if err != nil {
+			return gate.Outcome{}, err
+		}
+		e.out.Changes = append(e.out.Changes, use...)
 		out = GrantAnswer{KeyID: e.id, GrantID: id}
 		e.out.Answer, err = json.Marshal(&out)
 		return e.out, err

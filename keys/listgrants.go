@@ -31,6 +31,8 @@ type Grant struct {
 	Subset    map[string]string `json:"encryption_context_subset,omitzero"`
 	CreatedAt time.Time         `json:"created_at"`
 	CreatedBy gate.ID           `json:"created_by"`
+	// LastUsedOn is the day, UTC, on which it last let somebody do something; absent: never.
+	LastUsedOn string `json:"last_used_on,omitzero"`
 }
 
 // GrantPage is a page of grants. NextCursor continues behind it; absent at the end.
@@ -84,10 +86,18 @@ func (r *Ring) listGrants(ctx context.Context, key *loadedKey, req *ListGrantsRe
 	if err != nil {
 		return err
 	}
-	for _, g := range found {
+	ids := make([]string, len(found))
+	for i, g := range found {
+		ids[i] = g.item.ID
+	}
+	days, err := r.grantUses.Days(ctx, ids)
+	if err != nil {
+		return err
+	}
+	for i, g := range found {
 		one := Grant{
 			KeyID: g.body.Key, GrantID: g.id, Name: g.body.Name, Grantee: called[g.body.Grantee], Operations: g.body.Operations,
-			Equals: g.body.Constraints.Equals, Subset: g.body.Constraints.Subset, CreatedAt: g.body.Created, CreatedBy: g.body.CreatedBy,
+			Equals: g.body.Constraints.Equals, Subset: g.body.Constraints.Subset, CreatedAt: g.body.Created, CreatedBy: g.body.CreatedBy, LastUsedOn: days[i],
 		}
 		if !g.body.Retiring.IsZero() {
 			one.Retiring = called[g.body.Retiring]

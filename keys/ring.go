@@ -54,11 +54,12 @@ type RingConfig struct {
 // Ring holds keys and versions as loaded, and unwraps material for approved operations. It
 // implements gate.Resolver.
 type Ring struct {
-	cfg      RingConfig
-	keys     *gate.Cache[gate.ID, *loadedKey]
-	versions *gate.Cache[versionID, *loadedVersion]
-	aliases  *gate.Cache[string, gate.ID]
-	counts   *Counts
+	cfg       RingConfig
+	keys      *gate.Cache[gate.ID, *loadedKey]
+	versions  *gate.Cache[versionID, *loadedVersion]
+	grantUses *gate.LastUses
+	aliases   *gate.Cache[string, gate.ID]
+	counts    *Counts
 }
 
 // loadedKey is a key as stored, with the stops chain's word on it applied.
@@ -91,12 +92,22 @@ type opened interface{ Destroy() }
 
 // NewRing makes a ring.
 func NewRing(cfg RingConfig) *Ring {
-	r := &Ring{cfg: cfg, counts: newCounts(cfg.View)}
+	r := &Ring{cfg: cfg, counts: newCounts(cfg.View), grantUses: gate.NewLastUses(cfg.View, store.KindGrant, "grant")}
 	r.keys = gate.NewCache[gate.ID, *loadedKey](cfg.View, cfg.CacheKeys, store.KindKey, appendKeyID, nil)
 	r.versions = gate.NewCache(cfg.View, cfg.CacheKeys, store.KindVersion, appendVersionID, (*loadedVersion).drop)
 	r.aliases = gate.NewCache[string, gate.ID](cfg.View, cfg.CacheKeys, store.KindAlias, appendAlias, nil)
 	return r
 }
+
+// Granted notes that somebody may do something by a grant.
+func (r *Ring) Granted(grant string) {
+	if id, ok := gate.ParseID(grant); ok {
+		r.grantUses.Note(id[:], r.cfg.View.Now())
+	}
+}
+
+// GrantUses tells when grants were last used.
+func (r *Ring) GrantUses() *gate.LastUses { return r.grantUses }
 
 // Counts returns the counts of uses.
 func (r *Ring) Counts() *Counts { return r.counts }

@@ -179,6 +179,8 @@ var conversation = []exchange{
 	{ask: `{"key":"$DATA","grantee_principal":"arn:aws:iam::000000000000:user/amina","operations":["DescribeKey"]}`, operation: "create-grant", keep: "grant_token as ENDED"},
 	{ask: `{"grant_token":"$ENDED"}`, operation: "retire-grant"},
 	{ask: `{"document":"{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Action\":\"kms:*\",\"Resource\":\"*\"}]}"}`, operation: "lint-access"},
+	{ask: `{"key":"ID"}`, operation: "lint-key"},
+	{ask: `?key=$CAMP`, operation: "lint-key", method: http.MethodGet},
 	{ask: `{"key":"ID","action":"decrypt"}`, operation: "list-access"},
 	{ask: `?key=ID&action=kms:Decrypt&limit=1`, operation: "list-access", method: http.MethodGet},
 	{ask: `{"key":"ID","action":"everything"}`, operation: "list-access", code: gate.InvalidRequest},

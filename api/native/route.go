@@ -57,6 +57,7 @@ func routes() []*route {
 		of(gate.PutKeyPolicy, (*keys.Manager).PutKeyPolicy),
 		of(gate.GetKeyPolicy, (*keys.Manager).GetKeyPolicy),
 		of(gate.CreateGrant, (*keys.Manager).CreateGrant),
+		of(gate.LintKey, (*keys.Manager).LintKey),
 		of(gate.ListGrants, (*keys.Manager).ListGrants),
 		of(gate.RevokeGrant, (*keys.Manager).RevokeGrant),
 		of(gate.RetireGrant, (*keys.Manager).RetireGrant),

@@ -94,7 +94,8 @@ func (a *app) grantList() *cobra.Command {
 ` + keyReference + `
 
 Fields of --output json: grants (each key_id, grant_id, name, grantee_principal, retiring_principal,
-operations, encryption_context_equals, encryption_context_subset, created_at, created_by), next_cursor
+operations, encryption_context_equals, encryption_context_subset, created_at, created_by,
+last_used_on, a day, UTC), next_cursor
 (absent at the end).`,
 		Example: `  haven grant list alias/patients
   haven grant list alias/patients --to arn:aws:iam::000000000000:user/clinic-api`,

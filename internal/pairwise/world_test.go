@@ -171,6 +171,7 @@ func (w *world) base(operation, key string) object {
 		"create-principal":          {"kind": "user", "name": w.fresh()},
 		"list-access":               {"key": key, "action": "decrypt"},
 		"lint-access":               {"document": readDocument},
+		"lint-key":                  {"key": key},
 		"decapsulate":               {"key": w.kinds[kem], "ciphertext": m["encapsulated"]},
 		"decrypt":                   {"ciphertext": m["ciphertext"]},
 		"derive-shared-secret":      {"key": w.kinds[agreement], "public_key": m["public"]},
