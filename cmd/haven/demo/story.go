@@ -30,6 +30,8 @@ func story() []step {
 		{"Keys: different data, different keys", (*play).create},
 		{"The record, under a data key", (*play).sealRecord},
 		{"Small fields, directly", (*play).fields},
+		{"An application may do its work, and nothing else", (*play).policies},
+		{"A doctor of another camp, for one patient, for a time", (*play).grant},
 		{"Rotation: old and new both open", (*play).rotate},
 		{"Signed: whose it is, and unaltered", (*play).sign},
 		{"Sealed for the next camp's clinic, which alone opens it", (*play).send},

@@ -24,13 +24,17 @@ type tally map[counted]uint64
 // operations of the commands that reach the server.
 func operationOf(args []string) *gate.Operation {
 	command := args[0]
-	if command == "key" {
+	switch command {
+	case "key", "principal", "credential", "policy", "grant", "access":
 		command += " " + args[1]
 	}
 	return map[string]*gate.Operation{
 		"key create": gate.CreateKey, "key rotate": gate.RotateKey, "key versions": gate.ListKeyVersions,
 		"key deprecate": gate.DeprecateVersion, "key compromise": gate.MarkCompromised, "key enable": gate.EnableKey,
 		"key schedule-deletion": gate.ScheduleKeyDeletion, "key cancel-deletion": gate.CancelKeyDeletion,
+		"principal create": gate.CreatePrincipal, "credential create": gate.CreateCredential, "policy create": gate.CreatePolicy,
+		"policy attach": gate.AttachPolicy, "grant create": gate.CreateGrant, "grant revoke": gate.RevokeGrant,
+		"access explain": gate.ExplainAccess, "access list": gate.ListAccess,
 		"encrypt": gate.Encrypt, "decrypt": gate.Decrypt, "data-key": gate.GenerateDataKey,
 		"sign": gate.Sign, "verify": gate.Verify, "hpke-seal": gate.HPKESeal, "hpke-open": gate.HPKEOpen,
 	}[command]
