@@ -30,6 +30,7 @@ import (
 	"github.com/haven-health/haven/internal/secret"
 	"github.com/haven-health/haven/keys"
 	"github.com/haven-health/haven/lifecycle"
+	"github.com/haven-health/haven/rotation"
 	"github.com/haven-health/haven/seal"
 	"github.com/haven-health/haven/store"
 )
@@ -65,6 +66,8 @@ type Config struct {
 	// Issuers are whose OpenID Connect tokens prove who calls. They are configuration and nothing
 	// else: no operation adds one. Empty: none.
 	Issuers []oidc.Issuer
+	// NoScheduler leaves what is due to whoever calls check-rotation: nothing looks by itself.
+	NoScheduler bool
 	// Log receives what no answer may tell. nil: discarded.
 	Log *slog.Logger
 	// Failed is told that the storage failed under the journal: the process must stop, with exit
@@ -109,6 +112,7 @@ type System struct {
 	ring      *keys.Ring
 	manager   *keys.Manager
 	audit     *audit.Reader
+	rotation  *rotation.Scheduler
 	issuers   *oidc.Issuers
 	people    *identity.Manager
 	directory *identity.Directory
@@ -119,6 +123,7 @@ type System struct {
 	alarms    alarms
 	pinned    pinned
 	rewrapper rewrapper
+	checks    checks
 }
 
 // Open opens a store, making it when there is none, and unlocks it with the seals of the Config.
@@ -164,6 +169,7 @@ func (s *System) FirstToken() (token secret.Bytes, ok bool) { return s.token, s.
 
 // Close lets what is under way finish, and closes. Nothing durable depends on it.
 func (s *System) Close() error {
+	s.stopScheduler()
 	s.stopRewrapping()
 	if err := s.keepCounts(context.Background()); err != nil {
 		s.cfg.Log.Warn("the counts of uses could not be kept; the next start counts them again", slog.Any("error", err))
@@ -215,6 +221,7 @@ func assemble(ctx context.Context, l *Locked, roots *roots, integrity secret.Byt
 	s.audit = audit.NewReader(audit.Config{Gate: s.gate, StoreID: storeID, Region: l.cfg.Region, Account: l.cfg.Account})
 	s.people = identity.NewManager(s.gate, s.directory, l.cfg.Random)
 	s.manager = keys.NewManager(s.gate, s.ring, l.cfg.Random, *l.cfg.Defaults)
+	s.rotation = s.newScheduler()
 	return s, nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/haven-health/haven/gate"
 	"github.com/haven-health/haven/identity"
 	"github.com/haven-health/haven/internal/secret"
+	"github.com/haven-health/haven/rotation"
 	"github.com/haven-health/haven/seal"
 )
 
@@ -123,6 +124,11 @@ func (s *System) found(ctx context.Context, seals map[string]seal.Seal, root *se
 			}
 			o.Changes = append(o.Changes, change)
 		}
+		checks, err := rotation.FirstSchedule(a.Time())
+		if err != nil {
+			return o, err
+		}
+		o.Changes = append(o.Changes, checks)
 		o.Changes = append(o.Changes, people...)
 		return o, nil
 	})

@@ -17,7 +17,7 @@ import (
 // In test files the package itself and testKit may be imported too.
 var mayImport = map[string]string{
 	".": "access api/native audit gate identity identity/oidc internal/blob internal/clock internal/crypt internal/disk internal/fault " +
-		"internal/secret keys lifecycle seal server store store/embedded",
+		"internal/secret keys lifecycle rotation seal server store store/embedded",
 
 	// What decides, without doing anything.
 	"lifecycle": "",
@@ -41,6 +41,7 @@ var mayImport = map[string]string{
 	"keys":     "access gate internal/blob internal/crypt internal/fault internal/secret journal lifecycle store",
 	"identity": "access gate identity/oidc internal/secret internal/sigv4 store",
 	"audit":    "gate internal/blob journal store",
+	"rotation": "gate rotation/schedule store",
 
 	// Tokens that others issue: it knows nobody, and nothing of ours.
 	"identity/oidc":          "",
@@ -50,7 +51,7 @@ var mayImport = map[string]string{
 	"seal": "internal/blob internal/crypt internal/secret",
 
 	// The ways in.
-	"api/native": "audit gate identity internal/blob internal/secret internal/sigv4 keys lifecycle",
+	"api/native": "audit gate identity internal/blob internal/secret internal/sigv4 keys lifecycle rotation",
 	"server":     "internal/clock internal/disk",
 	"client":     "internal/blob internal/clock internal/crypt internal/secret internal/sigv4",
 
@@ -77,7 +78,7 @@ var mayImport = map[string]string{
 }
 
 // testKit is what every package's tests may use.
-const testKit = ". audit client gate/gatetest haventest identity identity/oidc identity/oidc/oidctest internal/blob internal/clock internal/crypt internal/disk internal/fipstest internal/secret journal keys seal server store store/embedded store/memory store/storetest"
+const testKit = ". audit client gate/gatetest haventest identity identity/oidc identity/oidc/oidctest internal/blob internal/clock internal/crypt internal/disk internal/fipstest internal/secret journal keys rotation seal server store store/embedded store/memory store/storetest"
 
 // ciphers are encryption, key agreement, signatures and derivation. They are imported in
 // internal/crypt, so that whoever audits the cryptography has one package to read, and where
@@ -111,6 +112,7 @@ var seams = []seam{
 	{"pin.go", "time.NewTicker", "paces a safeguard; no deadline and no right depends on it"},
 	{"cmd/haven/key_rewrap.go", "time.NewTicker", "paces the questions of a command that waits"},
 	{"rewrap.go", "time.NewTicker time.NewTimer", "paces background work; no deadline and no right depends on it"},
+	{"scheduler.go", "time.NewTicker", "paces the looking at the clock that is injected; no deadline and no right depends on it"},
 	{"usage.go", "time.NewTicker", "paces the counting of uses; a reader counts what is missing"},
 	{"scrub.go", "time.NewTicker", "paces background checks; no deadline and no right depends on it"},
 

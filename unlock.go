@@ -172,6 +172,7 @@ func (l *Locked) Unlock(ctx context.Context, seals map[string]seal.Seal, before 
 		return nil, err
 	}
 	s.startRewrapping(ctx)
+	s.startScheduler(ctx)
 	return s, nil
 }
 

@@ -47,9 +47,9 @@ var vocabulary = slices.Concat(
 
 	rows("haven:", Use, false, "HPKESeal HPKEOpen Recover"),
 	rows("haven:", Read, false, "DescribeCampaign ExplainAccess LintAccess ListAccess PreviewPolicy ListAlerts ListApprovals DescribeApproval GetProof VerifyLog VerifyBackup ListDue"),
-	rows("haven:", Write, false, "UpdateKey WrapKey DeprecateVersion MarkCompromised RestoreVersion OpenRecovery StartCampaign RotateStoredKey RequestApproval Approve WithdrawApproval"),
+	rows("haven:", Write, false, "UpdateKey WrapKey DeprecateVersion MarkCompromised RestoreVersion OpenRecovery StartCampaign RotateStoredKey ExecuteRotations RequestApproval Approve WithdrawApproval"),
 	rows("haven:", Write, true,
-		"Initialize Start Shutdown Pin RotateBeforeUse AcceptClock RotateSeal MigrateSeal CheckRotation ExecuteRotations ScheduleRotationCheck "+
+		"Initialize Start Shutdown Pin RotateBeforeUse AcceptClock RotateSeal MigrateSeal CheckRotation ScheduleRotationCheck "+
 			"CreateBackup CreateReport AdvanceClock"),
 
 	rows("secretsmanager:", Use, false, "GetSecretValue"),

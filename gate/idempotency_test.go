@@ -192,11 +192,11 @@ func TestForgottenIsDue(t *testing.T) {
 	}
 	forgotten := w.Clock.Wall().Add(24 * time.Hour).UnixMilli()
 	for before, want := range map[int64]int{forgotten - 1: 0, forgotten: 1} {
-		items, err := w.Store.Due(background, before, 10)
+		page, err := w.Store.Due(background, store.DueQuery{Before: before, Limit: 10})
 		if err != nil {
 			t.Fatal(err)
 		}
-		items = slices.DeleteFunc(items, func(it store.Item) bool { return it.Kind != store.KindIdempotency })
+		items := slices.DeleteFunc(page.Items, func(it store.Item) bool { return it.Kind != store.KindIdempotency })
 		if len(items) != want {
 			t.Errorf("%d rows due at %d ms, want %d", len(items), before-forgotten, want)
 		}

@@ -22,6 +22,7 @@ var matrix = []struct{ operations, reach, states string }{
 	{"describe-key list-key-versions list-aliases list-records explain-access list-access lint-key get-key-policy put-key-policy list-grants", "key", "+++"}, // reading shows a key in any state; so is its policy changed in AWS
 	{"deprecate-version mark-compromised delete-imported-key-material revoke-grant retire-grant approve describe-approval withdraw-approval", "key", "+++"},  // what takes away is never in vain
 	{"update-key enable-key disable-key schedule-key-deletion tag-key untag-key restore-version create-grant", "key", "++S"},
+	{"execute-rotations", "key", "+++"}, // and tells what waits
 	{"request-approval", "key", "+++"},  // a key's state is asked when it is done
 	{"cancel-key-deletion", "key", "+"}, // of a key that is pending deletion already
 	{"rotate-key get-parameters-for-import", "key", "+SS"},
@@ -32,7 +33,7 @@ var matrix = []struct{ operations, reach, states string }{
 	{"re-encrypt", "more", "+SS"},      // a second key
 	{"create-alias update-alias", "more", "++S"},
 	{"delete-alias", "more", "+++"},
-	{"create-key list-keys generate-random accept-clock lint-access list-approvals", "more", "+++"},
+	{"create-key list-keys generate-random accept-clock lint-access list-approvals check-rotation list-due schedule-rotation-check describe-rotation-schedule", "more", "+++"},
 	{"create-principal describe-principal list-principals update-principal delete-principal assume-role", "more", "+++"},
 	{"create-group describe-group list-groups delete-group add-to-group remove-from-group", "more", "+++"},
 	{"create-credential list-credentials update-credential rotate-credential delete-credential", "more", "+++"},

@@ -154,6 +154,12 @@ var (
 	DescribeApproval = &Operation{Number: 120, Name: "describe-approval", Event: "DescribeApproval", Permission: "haven:DescribeApproval", Reads: true, BodyLimit: smallBody, Summary: "show what is asked for, and who approved it"}
 	WithdrawApproval = &Operation{Number: 121, Name: "withdraw-approval", Event: "WithdrawApproval", Permission: "haven:WithdrawApproval", Mutates: true, Restricts: true, BodyLimit: smallBody, Summary: "end a request for approvals; nothing is done by it any more"}
 
+	CheckRotation            = &Operation{Number: 123, Name: "check-rotation", Event: "CheckRotation", Permission: "haven:CheckRotation", BodyLimit: smallBody, Summary: "do what is due: rotate, end grace periods and lifetimes, destroy"}
+	ExecuteRotations         = &Operation{Number: 124, Name: "execute-rotations", Event: "ExecuteRotations", Permission: "haven:ExecuteRotations", BodyLimit: useBody, Summary: "rotate those of some keys that are due"}
+	ListDue                  = &Operation{Number: 125, Name: "list-due", Event: "ListDue", Permission: "haven:ListDue", Reads: true, BodyLimit: smallBody, Summary: "list what is due, and what comes due within some days"}
+	ScheduleRotationCheck    = &Operation{Number: 126, Name: "schedule-rotation-check", Event: "ScheduleRotationCheck", Permission: "haven:ScheduleRotationCheck", Mutates: true, BodyLimit: smallBody, Summary: "say when what is due is looked for: rate, cron or at"}
+	DescribeRotationSchedule = &Operation{Number: 127, Name: "describe-rotation-schedule", Event: "DescribeRotationSchedule", Permission: "haven:ListDue", Reads: true, BodyLimit: smallBody, Summary: "tell when what is due is looked for, and what the last check found"}
+
 	Initialize      = &Operation{Number: 60, Name: "initialize", Event: "Initialize", Permission: "haven:Initialize", Mutates: true, Internal: true, Summary: "make a new store with its first administrator and master key"}
 	Start           = &Operation{Number: 61, Name: "start", Event: "Start", Permission: "haven:Start", Restricts: true, Internal: true, Summary: "begin serving from a store"}
 	RotateSeal      = &Operation{Number: 63, Name: "rotate-seal", Event: "RotateSeal", Permission: "haven:RotateSeal", Mutates: true, Internal: true, Summary: "replace the root key and wrap anew what it wraps"}
@@ -166,7 +172,12 @@ var (
 	Rewrap          = &Operation{Number: 71, Name: "rewrap", Event: "Rewrap", Permission: "haven:Rewrap", Mutates: true, Internal: true, Summary: "wrap under another master version what an old one still wraps, a page at a time"}
 	Usage           = &Operation{Number: 72, Name: "usage", Event: "Usage", Permission: "haven:Usage", Mutates: true, Internal: true, Summary: "keep what the journal tells of how often keys were used"}
 	Resume          = &Operation{Number: 73, Name: "resume", Event: "ResumeKey", Permission: "haven:Resume", Mutates: true, Internal: true, Summary: "let a key that was disabled for a time be used again, before the use that met it"}
-	Unrecognized    = &Operation{Number: 67, Name: "unauthenticated", Event: "Unauthenticated", Internal: true, Summary: "a sample of calls that proved nobody, or that were over their rate, with their exact count"}
+	// What the Rotation Scheduler does when its time has come.
+	RotateDue      = &Operation{Number: 74, Name: "rotate-due", Event: "RotateKey", Permission: "haven:RotateDue", Mutates: true, Internal: true, Summary: "rotate a key when its rotation is due"}
+	AdvanceVersion = &Operation{Number: 75, Name: "advance-version", Event: "AdvanceVersion", Permission: "haven:AdvanceVersion", Mutates: true, Internal: true, Summary: "record the state that a deadline brought a version to"}
+	DestroyDue     = &Operation{Number: 76, Name: "destroy-due", Event: "DeleteKey", Permission: "haven:DestroyDue", Mutates: true, Internal: true, Summary: "destroy a key or a version at its deletion date"}
+	EraseDue       = &Operation{Number: 77, Name: "erase-due", Event: "DeleteExpiredKeyMaterial", Permission: "haven:EraseDue", Mutates: true, Internal: true, Summary: "delete imported material at its end"}
+	Unrecognized   = &Operation{Number: 67, Name: "unauthenticated", Event: "Unauthenticated", Internal: true, Summary: "a sample of calls that proved nobody, or that were over their rate, with their exact count"}
 )
 
 // Operations returns every row, by number.
@@ -186,7 +197,9 @@ func Operations() []*Operation {
 		CreateCredential, ListCredentials, UpdateCredential, RotateCredential, DeleteCredential, GetCallerIdentity,
 		PreviewPolicy, LintAccess, LintKey, ListAccess, ExplainAccess,
 		RequestApproval, Approve, ListApprovals, DescribeApproval, WithdrawApproval,
+		CheckRotation, ExecuteRotations, ListDue, ScheduleRotationCheck, DescribeRotationSchedule,
 		Initialize, Start, RotateSeal, MigrateSeal, AcceptClock, RotateBeforeUse, Shutdown, Pin, Unanswered, Rewrap, Usage, Unrecognized, Resume,
+		RotateDue, AdvanceVersion, DestroyDue, EraseDue,
 	}
 }
 

@@ -81,6 +81,7 @@ func rows() map[string]row {
 	maps.Copy(all, peopleRows())
 	maps.Copy(all, policyRows())
 	maps.Copy(all, approvalRows())
+	maps.Copy(all, rotationRows())
 	return all
 }
 

@@ -102,8 +102,12 @@ func (v *View) Note(r *Reading, epoch store.Epoch, refs ...store.Ref) {
 // List returns one page, each item checked.
 func (v *View) List(ctx context.Context, q store.Query) (store.Page, error) {
 	page, err := v.store.List(ctx, q)
+	return v.checked(page, err)
+}
+
+func (v *View) checked(page store.Page, err error) (store.Page, error) {
 	if err != nil {
-		return page, asError(err)
+		return store.Page{}, asError(err)
 	}
 	for i := range page.Items {
 		if err := v.check(&page.Items[i]); err != nil {
@@ -111,6 +115,12 @@ func (v *View) List(ctx context.Context, q store.Query) (store.Page, error) {
 		}
 	}
 	return page, nil
+}
+
+// Due returns one page of what something is to be done about, each item checked.
+func (v *View) Due(ctx context.Context, q store.DueQuery) (store.Page, error) {
+	page, err := v.store.Due(ctx, q)
+	return v.checked(page, err)
 }
 
 // Position returns how many records the journal has.

@@ -77,12 +77,14 @@ func (e *edit) resumeDue() error {
 	return nil
 }
 
-// turns lets one goroutine at a time advance a key. A child's turn may wait for its master's, never
+// turns lets one goroutine at a time work on a key. A child's turn may wait for its master's, never
 // the other way round.
 type turns struct {
 	mu    sync.Mutex
 	taken map[gate.ID]chan struct{} // closed when the turn is over
 }
+
+func newTurns() turns { return turns{taken: map[gate.ID]chan struct{}{}} }
 
 // take waits for the turn of a key; call done at its end.
 func (t *turns) take(ctx context.Context, key gate.ID) (done func(), err error) {

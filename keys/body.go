@@ -31,9 +31,11 @@ type keyBody struct {
 	CreatedBy gate.ID   `json:"by"`
 	Master    gate.ID   `json:"master,omitzero"` // zero: the root key
 	// Moving marks that other masters than Master may wrap versions still: see moveRest.
-	Moving bool              `json:"moving,omitzero"`
-	Tags   map[string]string `json:"tags,omitempty"`
-	Life   lifecycle.Key     `json:"life"`
+	Moving bool `json:"moving,omitzero"`
+	// Erasing marks a destroyed key of which versions still have their material: see destroyDue.
+	Erasing bool              `json:"erasing,omitzero"`
+	Tags    map[string]string `json:"tags,omitempty"`
+	Life    lifecycle.Key     `json:"life"`
 
 	// Policy tells that the key has a policy of its own, an item of its id, and Grants how many grants
 	// there are on it: each commit that changes one of those changes the key.
@@ -48,6 +50,14 @@ func (b *keyBody) origin() Origin {
 		return External
 	}
 	return Haven
+}
+
+// nextDue is when something is to be done about the key as a whole.
+func (b *keyBody) nextDue() time.Time {
+	if b.Erasing {
+		return b.Life.DeletionDate
+	}
+	return lifecycle.NextDueKey(b.Life)
 }
 
 // versionBody is a stored version: a JSON part, and after it the wrapped material, whose header
@@ -142,7 +152,7 @@ func keyChange(id gate.ID, b *keyBody, before *store.Item) (gate.Change, error) 
 	if err != nil {
 		return gate.Change{}, fmt.Errorf("keys: encoding key %s: %w", id, err)
 	}
-	c := gate.Change{Ref: keyRef(id), Body: body, Before: before, Due: due(lifecycle.NextDueKey(b.Life))}
+	c := gate.Change{Ref: keyRef(id), Body: body, Before: before, Due: due(b.nextDue())}
 	c.Index[indexType], c.Index[indexPurpose] = string(b.Type), b.Purpose
 	return c, nil
 }

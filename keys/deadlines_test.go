@@ -11,6 +11,7 @@ import (
 	"github.com/haven-health/haven/gate/gatetest"
 	"github.com/haven-health/haven/keys"
 	"github.com/haven-health/haven/lifecycle"
+	"github.com/haven-health/haven/store"
 )
 
 // deadline is a right that time ends, or gives back, with no scheduler running.
@@ -206,9 +207,9 @@ func (r *rig) due(k *realKey, version uint32, at time.Time) bool {
 	if version != 0 {
 		want += string([]byte{0, 0, 0, byte(version)})
 	}
-	items, err := r.Store.Due(background, at.Add(time.Millisecond).UnixMilli(), 1000)
+	page, err := r.Store.Due(background, store.DueQuery{Before: at.Add(time.Millisecond).UnixMilli(), Limit: 1000})
 	r.must(err)
-	for _, item := range items {
+	for _, item := range page.Items {
 		if item.ID == want {
 			return true
 		}

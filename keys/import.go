@@ -365,9 +365,14 @@ func (m *Manager) DeleteImportedKeyMaterial(ctx context.Context, c *gate.Call, r
 		if err != nil {
 			return e.refused(err)
 		}
-		body := v.body
-		body.Life, body.wrapped, body.by, body.byVer = life, nil, gate.ID{}, 0
 		e.out.Version = n
-		return e.putVersion(&body, v)
+		return e.erase(v, life)
 	})
+}
+
+// erase stages a version without its material.
+func (e *edit) erase(v *loadedVersion, life lifecycle.Version) error {
+	body := v.body
+	body.Life, body.wrapped, body.by, body.byVer = life, nil, gate.ID{}, 0
+	return e.putVersion(&body, v)
 }

@@ -475,10 +475,10 @@ func (r *rig) parametersOf(key string) (*keys.ImportParameters, error) {
 // found checks that a version is among what is due.
 func (r *rig) found(key string, version uint32) {
 	r.Helper()
-	due, err := r.Store.Due(background, r.Clock.Wall().Add(time.Second).UnixMilli(), 100)
+	due, err := r.Store.Due(background, store.DueQuery{Before: r.Clock.Wall().Add(time.Second).UnixMilli(), Limit: 100})
 	r.fatal(err)
 	id, _ := gate.ParseID(key)
-	for _, ref := range due {
+	for _, ref := range due.Items {
 		if ref.Kind == store.KindVersion && ref.ID == string(id[:])+string([]byte{0, 0, 0, byte(version)}) {
 			return
 		}

@@ -19,7 +19,9 @@ type Manager struct {
 	ring   *Ring
 	random io.Reader
 	policy lifecycle.Policy
-	turns  turns
+	turns  turns // to advance a key
+	// settled are turns to settle what is due of a key: an operation that does may advance it.
+	settled turns
 	// masters holds a token when a master key was changed since somebody looked.
 	masters chan struct{}
 }
@@ -29,7 +31,7 @@ type Manager struct {
 func NewManager(g *gate.Gate, ring *Ring, random io.Reader, policy lifecycle.Policy) *Manager {
 	return &Manager{
 		gate: g, ring: ring, random: random, policy: policy,
-		turns: turns{taken: map[gate.ID]chan struct{}{}}, masters: make(chan struct{}, 1),
+		turns: newTurns(), settled: newTurns(), masters: make(chan struct{}, 1),
 	}
 }
 

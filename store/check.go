@@ -91,6 +91,18 @@ func (q *Query) Check() error {
 	return nil
 }
 
+// Check tells whether the query may be asked; otherwise it returns [ErrInvalid]. Every store calls
+// it first.
+func (q *DueQuery) Check() error {
+	switch {
+	case q.Limit < 1 || q.Limit > MaxPage:
+		return invalid("page of %d items", q.Limit)
+	case len(q.After.ID) > MaxID:
+		return invalid("query over its limits")
+	}
+	return nil
+}
+
 // CheckGet tells whether these references may be asked for at once; otherwise it returns
 // [ErrInvalid]. Every store calls it first.
 func CheckGet(refs []Ref) error {

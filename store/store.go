@@ -175,6 +175,16 @@ type Query struct {
 	Reverse bool
 }
 
+// DueQuery selects items whose Due is not 0 and at most Before.
+type DueQuery struct {
+	// Before is in milliseconds since 1970 UTC.
+	Before int64
+	// After continues behind an item, of which Due and Ref count; the zero value begins.
+	After Item
+	// Limit is the most items to return, 1 to [MaxPage].
+	Limit int
+}
+
 // Page is one snapshot's answer to a [Query]. More tells that further items follow the last.
 type Page struct {
 	Items []Item
@@ -241,9 +251,10 @@ type Store interface {
 	Get(ctx context.Context, refs ...Ref) ([]Item, Epoch, error)
 	// List returns one page from one snapshot. ErrUnavailable, ErrFailed, ErrInvalid, ErrCorrupt.
 	List(ctx context.Context, q Query) (Page, error)
-	// Due returns up to limit items, of any kind, whose Due is not 0 and at most before, oldest
-	// first. Its cost grows with what is returned, not with what is stored.
-	Due(ctx context.Context, before int64, limit int) ([]Item, error)
+	// Due returns one page of items, of any kind, that something is to be done about, oldest first;
+	// of one time by kind and id. Its cost grows with what is returned, not with what is stored.
+	// ErrUnavailable, ErrFailed, ErrInvalid, ErrCorrupt.
+	Due(ctx context.Context, q DueQuery) (Page, error)
 	// Head returns the head, read after the call began.
 	Head(ctx context.Context) (Head, error)
 	// Changes returns what was touched in each epoch after since, ascending; ErrTooOld when

@@ -23,9 +23,10 @@ import (
 	"github.com/haven-health/haven/gate"
 	"github.com/haven-health/haven/identity"
 	"github.com/haven-health/haven/keys"
+	"github.com/haven-health/haven/rotation"
 )
 
-// Config is what the API stands on. Gate, Keys, Audit and Identity are required.
+// Config is what the API stands on. Gate, Keys, Audit, Identity and Rotation are required.
 type Config struct {
 	Gate *gate.Gate
 	Keys *keys.Manager
@@ -33,6 +34,8 @@ type Config struct {
 	Audit *audit.Reader
 	// Identity manages who may call, and what they may.
 	Identity *identity.Manager
+	// Rotation finds what is due, and does it.
+	Rotation *rotation.Scheduler
 	// Allow tells whether a principal may call now, and if not after how long; nil: always.
 	Allow func(principal string) (retryAfter time.Duration, ok bool)
 	// Version is the release as OpenAPI tells it.

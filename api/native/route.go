@@ -13,6 +13,7 @@ import (
 	"github.com/haven-health/haven/gate"
 	"github.com/haven-health/haven/identity"
 	"github.com/haven-health/haven/keys"
+	"github.com/haven-health/haven/rotation"
 )
 
 // route is an operation of the table as this API serves it.
@@ -96,6 +97,11 @@ func routes() []*route {
 		who(gate.ListApprovals, (*identity.Manager).ListApprovals),
 		who(gate.DescribeApproval, (*identity.Manager).DescribeApproval),
 		who(gate.WithdrawApproval, (*identity.Manager).WithdrawApproval),
+		when(gate.CheckRotation, (*rotation.Scheduler).CheckRotation),
+		when(gate.ExecuteRotations, (*rotation.Scheduler).ExecuteRotations),
+		when(gate.ListDue, (*rotation.Scheduler).ListDue),
+		when(gate.ScheduleRotationCheck, (*rotation.Scheduler).ScheduleRotationCheck),
+		when(gate.DescribeRotationSchedule, (*rotation.Scheduler).DescribeRotationSchedule),
 		of(gate.GenerateRandom, (*keys.Manager).GenerateRandom),
 		hot[EncryptBody, EncryptedBody](gate.Encrypt, (*exchange).encrypt),
 		hot[DecryptBody, DecryptedBody](gate.Decrypt, (*exchange).decrypt),
@@ -162,6 +168,11 @@ func of[Req, Answer any](op *gate.Operation, do func(*keys.Manager, context.Cont
 // who makes the route of an operation on principals and what they may.
 func who[Req, Answer any](op *gate.Operation, do func(*identity.Manager, context.Context, *gate.Call, Req) (*Answer, error)) *route {
 	return by(op, func(c *Config) *identity.Manager { return c.Identity }, do)
+}
+
+// when makes the route of an operation of the Rotation Scheduler.
+func when[Req, Answer any](op *gate.Operation, do func(*rotation.Scheduler, context.Context, *gate.Call, Req) (*Answer, error)) *route {
+	return by(op, func(c *Config) *rotation.Scheduler { return c.Rotation }, do)
 }
 
 // by makes the route of an operation of any domain.

@@ -73,7 +73,7 @@ func New(t testing.TB, configure ...func(*haven.Config)) *World {
 	t.Helper()
 	c := clock.NewManual(Start)
 	w := &World{TB: t, Clock: c, Config: haven.Config{
-		Store: memory.New(1), Seals: Seals(), Clock: c, CacheKeys: 1 << 12, Defaults: &lifecycle.Policy{GraceDays: 30},
+		Store: memory.New(1), Seals: Seals(), Clock: c, CacheKeys: 1 << 12, Defaults: &lifecycle.Policy{GraceDays: 30}, NoScheduler: true,
 	}}
 	for _, f := range configure {
 		f(&w.Config)

@@ -58,6 +58,14 @@ func (w *world) access(f field) []any {
 	case "request object", "request <nil>":
 		return []any{object{"key": w.kinds[data]}, object{"key": "alias/nobody"}, object{}, object{"key": 17}, object{"key": w.kinds[data], "for": "1h"},
 			object{"no_such_member": "x"}, object{"approval": absentKey}, object{"slot": "recovery", "kind": "key-file"}, junk{object{"purpose": strings.Repeat("x", 70_000)}}}
+	case "dry_run boolean":
+		return []any{true, false}
+	case "keys array":
+		return []any{[]any{w.kinds[data]}, []any{w.kinds[data], w.kinds[data]}, []any{"alias/nobody"}, []any{}, []any{w.kinds[data] + "@1"}, make([]string, 101), junk{[]any{17}}, junk{[]any{raw("null")}}}
+	case "expression string":
+		return texts([]string{}, "rate(1 day)", "rate(1 days)", "cron(0 8 ? * MON-FRI *)", "cron(0 8 31 2 ? *)", "at(2099-01-01T00:00:00)", "at(2000-01-01T00:00:00)", "rate()", "", strings.Repeat("x", 300))
+	case "timezone string":
+		return texts([]string{}, "Europe/Berlin", "UTC", "Local", "", "../etc/passwd", "No/Where", strings.Repeat("x", 300))
 	case "hours integer":
 		return numbers(1, 0, 168, 169)
 	case "certificate string":

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math"
 
 	"github.com/ncruces/go-sqlite3"
 
@@ -157,20 +158,31 @@ func successor(prefix []byte) []byte {
 	return next
 }
 
-const dueListing = `SELECT ` + columns + ` FROM item WHERE due <= ? ORDER BY due, key LIMIT ?`
+const dueListing = `SELECT ` + columns + ` FROM item WHERE due <= ? AND (due, key) > (?, ?) ORDER BY due, key LIMIT ?`
 
 // Due implements [store.Store].
-func (s *Store) Due(ctx context.Context, before int64, limit int) ([]store.Item, error) {
-	var items []store.Item
+func (s *Store) Due(ctx context.Context, q store.DueQuery) (store.Page, error) {
+	if err := q.Check(); err != nil {
+		return store.Page{}, err
+	}
+	due, key := int64(math.MinInt64), []byte{} // before every item
+	if q.After.ID != "" {
+		due, key = q.After.Due, appendKey(nil, q.After.Ref)
+	}
+	var page store.Page
 	err := s.ask(ctx, func(d *database) error {
+		page.Epoch = s.epoch()
 		return d.rows(dueListing, func(row *sqlite3.Stmt) error {
+			if page.More = len(page.Items) == q.Limit; page.More {
+				return nil
+			}
 			it, err := readItem(row)
-			items = append(items, it)
+			page.Items = append(page.Items, it)
 			return err
-		}, before, max(0, limit))
+		}, q.Before, due, key, q.Limit+1)
 	})
 	if err != nil {
-		return nil, err
+		return store.Page{}, err
 	}
-	return items, nil
+	return page, nil
 }

@@ -2,7 +2,7 @@
 // tests of what lies above it and as a yardstick for the stores that are durable.
 //
 // It guarantees all that package store promises, except that everything is gone with the process,
-// and that a listing costs in proportion to what is stored. It copies in and out: nothing it
+// and that a listing costs in proportion to what is stored (one of what is due does not). It copies in and out: nothing it
 // returns shares memory with it. It is not for production and no flag selects it.
 package memory
 
@@ -11,6 +11,7 @@ import (
 	"cmp"
 	"context"
 	"iter"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -28,8 +29,9 @@ const maxChanging = 1000
 type Store struct {
 	mu     sync.RWMutex
 	items  map[store.Ref]store.Item
-	frames []store.Frame // never changed once appended
-	moved  []store.Moved // the last KeptEpochs
+	due    map[int64]map[store.Ref]struct{} // what is due, by its span of time
+	frames []store.Frame                    // never changed once appended
+	moved  []store.Moved                    // the last KeptEpochs
 	head   store.Head
 	last   [16]byte // the id of the last batch; none while head.Position is 0
 }
@@ -39,8 +41,8 @@ var _ store.Store = (*Store)(nil)
 // New returns an empty store of the incarnation given.
 func New(incarnation uint64) *Store {
 	return &Store{
-		items: map[store.Ref]store.Item{},
-		head:  store.Head{Epoch: store.Epoch{Incarnation: incarnation}},
+		items: map[store.Ref]store.Item{}, due: map[int64]map[store.Ref]struct{}{},
+		head: store.Head{Epoch: store.Epoch{Incarnation: incarnation}},
 	}
 }
 
@@ -64,10 +66,20 @@ func (s *Store) Commit(ctx context.Context, b *store.Batch) error {
 		return err
 	}
 	for i := range b.Changes {
-		if c := &b.Changes[i]; c.Delete {
+		c := &b.Changes[i]
+		s.undue(c.Item.Ref)
+		if c.Delete {
 			delete(s.items, c.Item.Ref)
-		} else {
-			s.items[c.Item.Ref] = clone(c.Item)
+			continue
+		}
+		s.items[c.Item.Ref] = clone(c.Item)
+		if at := c.Item.Due; at != 0 {
+			in := s.due[spanOf(at)]
+			if in == nil {
+				in = map[store.Ref]struct{}{}
+				s.due[spanOf(at)] = in
+			}
+			in[c.Item.Ref] = struct{}{}
 		}
 	}
 	s.frames = append(s.frames, store.Frame{Position: s.head.Position, Data: bytes.Clone(b.Frame)})
@@ -77,6 +89,18 @@ func (s *Store) Commit(ctx context.Context, b *store.Batch) error {
 	}
 	s.head, s.last = b.Next, b.ID
 	return nil
+}
+
+// spanOf is the span of time, of 18 hours, that a moment lies in.
+func spanOf(due int64) int64 { return due >> 26 }
+
+// undue takes an item from what is due.
+func (s *Store) undue(ref store.Ref) {
+	at := spanOf(s.items[ref].Due)
+	delete(s.due[at], ref)
+	if len(s.due[at]) == 0 {
+		delete(s.due, at)
+	}
 }
 
 // conflict tells which operations expect another revision than they would find, each change being
@@ -177,21 +201,41 @@ func selects(q *store.Query, it *store.Item) bool {
 }
 
 // Due implements [store.Store].
-func (s *Store) Due(ctx context.Context, before int64, limit int) ([]store.Item, error) {
+func (s *Store) Due(ctx context.Context, q store.DueQuery) (store.Page, error) {
+	if err := q.Check(); err != nil {
+		return store.Page{}, err
+	}
 	if ctx.Err() != nil {
-		return nil, store.ErrUnavailable
+		return store.Page{}, store.ErrUnavailable
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	found := s.collect(func(it *store.Item) bool { return it.Due != 0 && it.Due <= before })
-	slices.SortFunc(found, func(a, b store.Item) int {
-		return cmp.Or(cmp.Compare(a.Due, b.Due), cmp.Compare(a.Kind, b.Kind), strings.Compare(a.ID, b.ID))
-	})
-	found = found[:max(0, min(len(found), limit))]
-	for i := range found {
-		found[i] = clone(found[i])
+	page := store.Page{Epoch: s.head.Epoch}
+	for _, span := range slices.Sorted(maps.Keys(s.due)) {
+		if span > spanOf(q.Before) {
+			break
+		}
+		var found []store.Item
+		for ref := range s.due[span] {
+			it := s.items[ref]
+			if it.Due <= q.Before && (q.After.ID == "" || compareDue(it, q.After) > 0) {
+				found = append(found, it)
+			}
+		}
+		slices.SortFunc(found, compareDue)
+		for _, it := range found {
+			if page.More = len(page.Items) == q.Limit; page.More {
+				return page, nil
+			}
+			page.Items = append(page.Items, clone(it))
+		}
 	}
-	return found, nil
+	return page, nil
+}
+
+// compareDue orders items by when they are due.
+func compareDue(a, b store.Item) int {
+	return cmp.Or(cmp.Compare(a.Due, b.Due), cmp.Compare(a.Kind, b.Kind), strings.Compare(a.ID, b.ID))
 }
 
 // Head implements [store.Store].

@@ -31,7 +31,7 @@ func TestFaultyReads(t *testing.T) {
 	s.FailReads(store.ErrUnavailable)
 	_, _, errGet := s.Get(ctx)
 	_, errList := s.List(ctx, store.Query{Kind: store.KindKey, Limit: 1})
-	_, errDue := s.Due(ctx, 1, 1)
+	_, errDue := s.Due(ctx, store.DueQuery{Before: 1, Limit: 1})
 	_, errHead := s.Head(ctx)
 	_, errChanges := s.Changes(ctx, store.Epoch{Incarnation: 1})
 	var errRecords error

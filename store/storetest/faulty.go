@@ -115,11 +115,11 @@ func (f *Faulty) List(ctx context.Context, q store.Query) (store.Page, error) {
 }
 
 // Due implements [store.Store].
-func (f *Faulty) Due(ctx context.Context, before int64, limit int) ([]store.Item, error) {
+func (f *Faulty) Due(ctx context.Context, q store.DueQuery) (store.Page, error) {
 	if err := f.readError(); err != nil {
-		return nil, err
+		return store.Page{}, err
 	}
-	return f.Store.Due(ctx, before, limit)
+	return f.Store.Due(ctx, q)
 }
 
 // Head implements [store.Store].

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -148,27 +149,28 @@ func (m *model) listRandom(r *rapid.T) {
 }
 
 func (m *model) dueRandom(r *rapid.T) {
-	before, limit := rapid.Int64Range(0, 4).Draw(r, "before"), rapid.IntRange(1, 6).Draw(r, "limit")
-	got, err := m.store.Due(context.Background(), before, limit)
-	m.must(err)
-	var due []int64
+	q := store.DueQuery{Before: rapid.Int64Range(0, 4).Draw(r, "before"), Limit: rapid.IntRange(1, 6).Draw(r, "limit")}
+	var due []store.Item
 	for _, it := range m.items {
-		if it.Due != 0 && it.Due <= before {
-			due = append(due, it.Due)
+		if it.Due != 0 && it.Due <= q.Before {
+			due = append(due, it)
 		}
 	}
-	slices.Sort(due)
-	due = due[:min(len(due), limit)]
-	seen := map[store.Ref]bool{}
-	for i, it := range got {
-		m.sameItem(it, m.items[it.Ref])
-		if i >= len(due) || it.Due != due[i] || seen[it.Ref] {
-			m.Fatalf("due before %d: item %d is due at %d, want %v", before, i, it.Due, due)
+	slices.SortFunc(due, func(a, b store.Item) int {
+		return cmp.Or(cmp.Compare(a.Due, b.Due), cmp.Compare(a.Kind, b.Kind), strings.Compare(a.ID, b.ID))
+	})
+	for {
+		page, err := m.store.Due(context.Background(), q)
+		m.must(err)
+		want := due[:min(len(due), q.Limit)]
+		m.sameItems(page.Items, want)
+		if due = due[len(want):]; page.More != (len(due) > 0) || page.Epoch != m.build.Head.Epoch {
+			m.Fatalf("%+v: more %v, epoch %v", q, page.More, page.Epoch)
 		}
-		seen[it.Ref] = true
-	}
-	if len(got) != len(due) {
-		m.Fatalf("due before %d: %d items, want %d", before, len(got), len(due))
+		if !page.More {
+			return
+		}
+		q.After = page.Items[len(page.Items)-1]
 	}
 }
 

@@ -193,9 +193,9 @@ func testDue(s *suite) {
 		due(store.KindAlias, "20", 20), due(store.KindSetting, "max", 1<<63-1))
 	check := func(before int64, limit int, want string) {
 		s.Helper()
-		items, err := s.store.Due(context.Background(), before, limit)
+		page, err := s.store.Due(context.Background(), store.DueQuery{Before: before, Limit: limit})
 		s.must(err)
-		if got := ids(items); got != want {
+		if got := ids(page.Items); got != want {
 			s.Fatalf("due before %d, at most %d: got %q, want %q", before, limit, got, want)
 		}
 	}
