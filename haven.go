@@ -66,6 +66,9 @@ type Config struct {
 	// Issuers are whose OpenID Connect tokens prove who calls. They are configuration and nothing
 	// else: no operation adds one. Empty: none.
 	Issuers []oidc.Issuer
+	// AdvanceClock lets time pass on a Clock that can be moved, for advance-clock; it returns when that
+	// is kept for the next start. nil: the clock cannot be moved.
+	AdvanceClock func(time.Duration) error
 	// NoScheduler leaves what is due to whoever calls check-rotation: nothing looks by itself.
 	NoScheduler bool
 	// Log receives what no answer may tell. nil: discarded.

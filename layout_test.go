@@ -78,7 +78,7 @@ var mayImport = map[string]string{
 }
 
 // testKit is what every package's tests may use.
-const testKit = ". audit client gate/gatetest haventest identity identity/oidc identity/oidc/oidctest internal/blob internal/clock internal/crypt internal/disk internal/fipstest internal/secret journal keys rotation seal server store store/embedded store/memory store/storetest"
+const testKit = ". audit client gate/gatetest haventest identity identity/oidc identity/oidc/oidctest internal/blob internal/clock internal/crypt internal/disk internal/fipstest internal/secret journal keys lifecycle rotation seal server store store/embedded store/memory store/storetest"
 
 // ciphers are encryption, key agreement, signatures and derivation. They are imported in
 // internal/crypt, so that whoever audits the cryptography has one package to read, and where

@@ -140,7 +140,7 @@ func (s *System) rewrapDue(ctx context.Context) (found []oldVersion, err error) 
 
 // rewrapVersion wraps anew all that one version wraps, a page an operation.
 func (s *System) rewrapVersion(ctx context.Context, old oldVersion, pause func(context.Context, time.Duration)) error {
-	log := s.cfg.Log.With(slog.String("key_id", old.master.String()), slog.Uint64("version", uint64(old.version)))
+	log := s.cfg.Log.With(slog.String("key_id", old.master.String()), slog.Uint64("key_version", uint64(old.version)))
 	total, contended := uint64(0), 0
 	for pages := 1; ; pages++ {
 		began := s.cfg.Clock.Monotonic()

@@ -79,11 +79,17 @@ func (r RotationScheduler) Due(ctx context.Context, req rotation.DueRequest) (*r
 	return scheduling(ctx, r, gate.ListDue, req, (*rotation.Scheduler).ListDue)
 }
 
+// AdvanceClock lets time pass where Config.AdvanceClock can, and makes the checks on the way.
+func (r RotationScheduler) AdvanceClock(ctx context.Context, d time.Duration) (*rotation.AdvanceAnswer, error) {
+	return scheduling(ctx, r, gate.AdvanceClock, rotation.AdvanceRequest{Seconds: int(d / time.Second)}, (*rotation.Scheduler).AdvanceClock)
+}
+
 // newScheduler wires the domains whose items come due.
 func (s *System) newScheduler() *rotation.Scheduler {
 	return rotation.New(rotation.Config{
-		Gate: s.gate, View: s.view, Log: s.cfg.Log, Notice: s.notice,
+		Gate: s.gate, View: s.view, Log: s.cfg.Log, Notice: s.notice, Advance: s.cfg.AdvanceClock,
 		Sources: map[store.Kind]rotation.Source{store.KindKey: s.dueOfKey, store.KindVersion: s.dueOfKey},
+		Sweeps:  map[store.Kind]rotation.Sweep{store.KindIdempotency: s.gate.Forget},
 	})
 }
 
@@ -106,7 +112,7 @@ func (s *System) dueOfKey(ctx context.Context, item *store.Item) ([]rotation.Tas
 // notice tells in the log what a person should know of.
 func (s *System) notice(_ context.Context, tasks []rotation.Task) {
 	for _, t := range tasks {
-		attributes := []any{slog.String("do", t.Do), slog.String("arn", t.ARN), slog.Uint64("version", uint64(t.Version)), slog.Time("at", t.At)}
+		attributes := []any{slog.String("operation", t.Do), slog.String("key_id", t.KeyID), slog.Uint64("key_version", uint64(t.Version)), slog.Time("due", t.At)}
 		switch {
 		case t.Error != "": // which was told when it failed
 		case t.Waits != "":

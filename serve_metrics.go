@@ -32,6 +32,23 @@ func (s *Server) register(r *prometheus.Registry) {
 		s.gauge("haven_rewrap_waiting", "Old master versions that still wrap keys and wait: their master key is stopped, or the last try failed.",
 			func(system *System) float64 { return float64(system.rewrapper.waiting.Load()) }),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "haven_rotation_done_total", Help: "Due things that checks did: rotations, ends of grace periods and lifetimes, destructions.",
+		}, s.counter(func(system *System) uint64 { return system.rotation.Figures().Done })),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "haven_rotation_failed_total", Help: "Due things that checks could not do; each is tried again by the next check.",
+		}, s.counter(func(system *System) uint64 { return system.rotation.Figures().Failed })),
+		s.gauge("haven_rotation_overdue", "What the last check found due and left: it failed, or waits for somebody.",
+			func(system *System) float64 { return float64(system.rotation.Figures().Overdue) }),
+		s.gauge("haven_rotation_waiting", "Of that, what waits for somebody: material to import, a key to enable.",
+			func(system *System) float64 { return float64(system.rotation.Figures().Waiting) }),
+		s.gauge("haven_rotation_checked_seconds", "When the last check of this process ended, in seconds since 1970; 0 before the first.",
+			func(system *System) float64 {
+				if at := system.rotation.Figures().Checked; !at.IsZero() {
+					return float64(at.Unix())
+				}
+				return 0
+			}),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "haven_tampered_items_total", Help: "Stored items that failed their check: look at each.",
 		}, s.counter(func(system *System) uint64 { return system.alarms.items.Load() })),
 		s.gauge("haven_store_low_space", "1 while only restricting operations are accepted for want of space.",

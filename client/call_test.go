@@ -90,6 +90,35 @@ func wireOfKeys() []wireCase {
 	}
 }
 
+func wireOfRotation() []wireCase {
+	at := time.Date(2026, 5, 25, 0, 0, 0, 0, time.UTC)
+	task := `{"do":"rotate","at":"2026-05-25T00:00:00Z","arn":"a","key_id":"k","version":1,"type":"data","new_version":2}`
+	want := client.Task{Do: "rotate", At: at, ARN: "a", KeyID: "k", Version: 1, Type: client.Data, NewVersion: 2}
+	return []wireCase{
+		{"check-rotation", `{"dry_run":true,"limit":7}`, `{"dry_run":true,"due":[` + task + `],"done":[],"failed":[],"waiting":[],"more":true}`, false,
+			func(ctx context.Context, c *client.Client) (any, error) {
+				return c.CheckRotation(ctx, client.CheckRotationRequest{DryRun: true, Limit: 7})
+			}, &client.RotationCheck{DryRun: true, Due: []client.Task{want}, Done: []client.Task{}, Failed: []client.Task{}, Waiting: []client.Task{}, More: true}},
+		{"execute-rotations", `{"keys":["k","l"]}`, `{"rotations":[{"key_id":"k","arn":"a","version":1,"new_version":2}]}`, false,
+			func(ctx context.Context, c *client.Client) (any, error) { return c.ExecuteRotations(ctx, "k", "l") },
+			[]client.Execution{{KeyID: "k", ARN: "a", Version: 1, NewVersion: 2}}},
+		{"list-due", `{"days":60,"limit":1,"cursor":"c"}`, `{"due":[` + task + `],"next_cursor":"d"}`, false,
+			func(ctx context.Context, c *client.Client) (any, error) {
+				return c.ListDue(ctx, client.ListDueRequest{Days: 60, Limit: 1, Cursor: "c"})
+			}, &client.DuePage{Due: []client.Task{want}, NextCursor: "d"}},
+		{"schedule-rotation-check", `{"expression":"rate(1 day)","timezone":"UTC"}`, `{"expression":"rate(1 day)","timezone":"UTC","done":1,"failed":0,"waiting":2,"overdue":2}`, true,
+			func(ctx context.Context, c *client.Client) (any, error) {
+				return c.ScheduleRotationCheck(ctx, client.ScheduleRequest{Expression: "rate(1 day)", Timezone: "UTC"})
+			}, &client.RotationSchedule{Expression: "rate(1 day)", Timezone: "UTC", Done: 1, Waiting: 2, Overdue: 2}},
+		{"describe-rotation-schedule", `{}`, `{"expression":"rate(1 day)","timezone":"UTC","next_check_at":"2026-05-25T00:00:00Z","done":0,"failed":0,"waiting":0,"overdue":0}`, false,
+			func(ctx context.Context, c *client.Client) (any, error) { return c.DescribeRotationSchedule(ctx) },
+			&client.RotationSchedule{Expression: "rate(1 day)", Timezone: "UTC", NextCheckAt: at}},
+		{"advance-clock", `{"seconds":7776000}`, `{"now":"2026-05-25T00:00:00Z","checks":3,"done":2,"failed":0}`, false,
+			func(ctx context.Context, c *client.Client) (any, error) { return c.AdvanceClock(ctx, 90*24*time.Hour) },
+			&client.ClockAdvance{Now: at, Checks: 3, Done: 2}},
+	}
+}
+
 func wireOfGrants() []wireCase {
 	return []wireCase{
 		{"put-key-policy", `{"key":"k","document":"{}","bypass_policy_lockout_safety_check":true}`, keyDocument, true,
@@ -203,7 +232,7 @@ func wireOfUse() []wireCase {
 
 // TestWire walks every operation: its route, its request and its answer, byte for byte.
 func TestWire(t *testing.T) {
-	for _, tc := range slices.Concat(wireOfKeys(), wireOfGrants(), wireOfApprovals(), wireOfUse()) {
+	for _, tc := range slices.Concat(wireOfKeys(), wireOfGrants(), wireOfApprovals(), wireOfRotation(), wireOfUse()) {
 		t.Run(tc.operation, func(t *testing.T) {
 			s := newContract(t, okay(tc.answer))
 			got, err := tc.call(t.Context(), s.client(t))

@@ -99,6 +99,25 @@ type executeAnswer struct {
 	Rotations []Execution `json:"rotations"`
 }
 
+// ClockAdvance tells what time it is for the server now, how many scheduled checks it made on the way,
+// and what they did.
+type ClockAdvance struct {
+	Now    time.Time `json:"now"`
+	Checks int       `json:"checks"`
+	Done   uint64    `json:"done"`
+	Failed uint64    `json:"failed"`
+}
+
+type advanceRequest struct {
+	Seconds int64 `json:"seconds"`
+}
+
+// AdvanceClock lets time pass for a development server, whole seconds and at most ten years, with the
+// checks that its schedule asks for on the way.
+func (c *Client) AdvanceClock(ctx context.Context, d time.Duration) (*ClockAdvance, error) {
+	return call[advanceRequest, ClockAdvance](ctx, c, operation{name: "advance-clock"}, advanceRequest{int64(d / time.Second)})
+}
+
 // CheckRotation does what is due: rotates, ends grace periods and lifetimes, destroys.
 func (c *Client) CheckRotation(ctx context.Context, req CheckRotationRequest) (*RotationCheck, error) {
 	return call[CheckRotationRequest, RotationCheck](ctx, c, operation{name: "check-rotation"}, req)

@@ -46,7 +46,7 @@ func (g *Gate) replay(ctx context.Context, c *Call, req *Request, a Approved) (d
 	if items[0].Revision == 0 {
 		return false, nil, nil
 	}
-	if len(body) < storedHeader || body[0] != 1 || int64(binary.BigEndian.Uint64(body[1:])) <= a.now/int64(time.Millisecond) {
+	if forgotten(&items[0], a.now) {
 		return false, &items[0], nil
 	}
 	if subtle.ConstantTimeCompare(body[9:storedHeader], c.body[:]) != 1 {

@@ -2,6 +2,7 @@ package gate_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -12,6 +13,7 @@ import (
 	"github.com/haven-health/haven/gate"
 	"github.com/haven-health/haven/gate/gatetest"
 	"github.com/haven-health/haven/keys"
+	"github.com/haven-health/haven/rotation"
 	"github.com/haven-health/haven/store"
 )
 
@@ -180,6 +182,38 @@ func TestIdempotencyRowIsHousekeeping(t *testing.T) {
 	}
 	if rows := w.Items(store.KindIdempotency); len(rows) != 1 || rows[0].Due != w.Clock.Wall().Add(24*time.Hour).UnixMilli() {
 		t.Errorf("remembered as %+v", rows)
+	}
+}
+
+// TestForget: a check deletes what is remembered no more, in pages, and nothing else; a key that was
+// forgotten is taken again.
+func TestForget(t *testing.T) {
+	w := gatetest.New(t)
+	const old = 100
+	for i := range old {
+		if _, err := repeated(w, w.Admin, fmt.Sprint("old", i), "x"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.Clock.Advance(time.Hour)
+	if _, err := repeated(w, w.Admin, "new", "x"); err != nil {
+		t.Fatal(err)
+	}
+	w.Clock.Advance(23 * time.Hour)
+	from := w.Position()
+	if _, err := w.RotationScheduler().CheckRotation(background, rotation.CheckRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	if rows := w.Items(store.KindIdempotency); len(rows) != 1 || w.Scheduler().Figures().Swept != old {
+		t.Errorf("%d rows are left, %d were deleted", len(rows), w.Scheduler().Figures().Swept)
+	}
+	for _, e := range w.Records(from) {
+		if e.Operation == gate.Forget.Number && (len(e.Changes) == 0 || len(e.Changes) > rotation.MaxSweep) {
+			t.Errorf("a record of %d changes", len(e.Changes))
+		}
+	}
+	if _, err := repeated(w, w.Admin, "old1", "another"); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -33,7 +33,7 @@ var matrix = []struct{ operations, reach, states string }{
 	{"re-encrypt", "more", "+SS"},      // a second key
 	{"create-alias update-alias", "more", "++S"},
 	{"delete-alias", "more", "+++"},
-	{"create-key list-keys generate-random accept-clock lint-access list-approvals check-rotation list-due schedule-rotation-check describe-rotation-schedule", "more", "+++"},
+	{"create-key list-keys generate-random accept-clock lint-access list-approvals check-rotation advance-clock list-due schedule-rotation-check describe-rotation-schedule", "more", "+++"},
 	{"create-principal describe-principal list-principals update-principal delete-principal assume-role", "more", "+++"},
 	{"create-group describe-group list-groups delete-group add-to-group remove-from-group", "more", "+++"},
 	{"create-credential list-credentials update-credential rotate-credential delete-credential", "more", "+++"},

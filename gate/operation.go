@@ -159,6 +159,7 @@ var (
 	ListDue                  = &Operation{Number: 125, Name: "list-due", Event: "ListDue", Permission: "haven:ListDue", Reads: true, BodyLimit: smallBody, Summary: "list what is due, and what comes due within some days"}
 	ScheduleRotationCheck    = &Operation{Number: 126, Name: "schedule-rotation-check", Event: "ScheduleRotationCheck", Permission: "haven:ScheduleRotationCheck", Mutates: true, BodyLimit: smallBody, Summary: "say when what is due is looked for: rate, cron or at"}
 	DescribeRotationSchedule = &Operation{Number: 127, Name: "describe-rotation-schedule", Event: "DescribeRotationSchedule", Permission: "haven:ListDue", Reads: true, BodyLimit: smallBody, Summary: "tell when what is due is looked for, and what the last check found"}
+	AdvanceClock             = &Operation{Number: 128, Name: "advance-clock", Event: "AdvanceClock", Permission: "haven:AdvanceClock", BodyLimit: smallBody, Summary: "let time pass for a development server, with the checks on the way"}
 
 	Initialize      = &Operation{Number: 60, Name: "initialize", Event: "Initialize", Permission: "haven:Initialize", Mutates: true, Internal: true, Summary: "make a new store with its first administrator and master key"}
 	Start           = &Operation{Number: 61, Name: "start", Event: "Start", Permission: "haven:Start", Restricts: true, Internal: true, Summary: "begin serving from a store"}
@@ -176,6 +177,7 @@ var (
 	RotateDue      = &Operation{Number: 74, Name: "rotate-due", Event: "RotateKey", Permission: "haven:RotateDue", Mutates: true, Internal: true, Summary: "rotate a key when its rotation is due"}
 	AdvanceVersion = &Operation{Number: 75, Name: "advance-version", Event: "AdvanceVersion", Permission: "haven:AdvanceVersion", Mutates: true, Internal: true, Summary: "record the state that a deadline brought a version to"}
 	DestroyDue     = &Operation{Number: 76, Name: "destroy-due", Event: "DeleteKey", Permission: "haven:DestroyDue", Mutates: true, Internal: true, Summary: "destroy a key or a version at its deletion date"}
+	Forget         = &Operation{Number: 78, Name: "forget", Event: "Forget", Permission: "haven:Forget", Mutates: true, Internal: true, Summary: "delete the stored answers of idempotency keys that are remembered no more"}
 	EraseDue       = &Operation{Number: 77, Name: "erase-due", Event: "DeleteExpiredKeyMaterial", Permission: "haven:EraseDue", Mutates: true, Internal: true, Summary: "delete imported material at its end"}
 	Unrecognized   = &Operation{Number: 67, Name: "unauthenticated", Event: "Unauthenticated", Internal: true, Summary: "a sample of calls that proved nobody, or that were over their rate, with their exact count"}
 )
@@ -197,9 +199,9 @@ func Operations() []*Operation {
 		CreateCredential, ListCredentials, UpdateCredential, RotateCredential, DeleteCredential, GetCallerIdentity,
 		PreviewPolicy, LintAccess, LintKey, ListAccess, ExplainAccess,
 		RequestApproval, Approve, ListApprovals, DescribeApproval, WithdrawApproval,
-		CheckRotation, ExecuteRotations, ListDue, ScheduleRotationCheck, DescribeRotationSchedule,
+		CheckRotation, ExecuteRotations, ListDue, ScheduleRotationCheck, DescribeRotationSchedule, AdvanceClock,
 		Initialize, Start, RotateSeal, MigrateSeal, AcceptClock, RotateBeforeUse, Shutdown, Pin, Unanswered, Rewrap, Usage, Unrecognized, Resume,
-		RotateDue, AdvanceVersion, DestroyDue, EraseDue,
+		RotateDue, AdvanceVersion, DestroyDue, EraseDue, Forget,
 	}
 }
 

@@ -26,6 +26,17 @@ func rotationRows() map[string]row {
 			},
 			fails: gate.InvalidRequest, names: func(f *fixture, _ gate.ID) names { return names{key: f.id} },
 		},
+		"advance-clock": {
+			run: func(f *fixture, c *gate.Call, fail bool) error {
+				req := rotation.AdvanceRequest{Seconds: 1}
+				if fail {
+					req.Seconds = 0
+				}
+				_, err := f.Scheduler().AdvanceClock(background, c, req)
+				return err
+			},
+			fails: gate.InvalidRequest, names: nothingNamed,
+		},
 		"list-due": {
 			run: func(f *fixture, c *gate.Call, fail bool) error {
 				_, err := f.Scheduler().ListDue(background, c, rotation.DueRequest{Cursor: pick(fail, "x", "")})

@@ -214,8 +214,8 @@ func (s *Scheduler) settle(ctx context.Context, c *gate.Call, ready []Task, out 
 		default:
 			t.Error, t.Detail = told(err)
 			out.Failed = append(out.Failed, t)
-			s.cfg.Log.Warn("what is due could not be done; it is tried again by the next check", slog.String("do", t.Do),
-				slog.String("arn", t.ARN), slog.Uint64("version", uint64(t.Version)), slog.String("reason", t.Error))
+			s.cfg.Log.Warn("what is due could not be done; it is tried again by the next check", slog.String("operation", t.Do),
+				slog.String("key_id", t.KeyID), slog.Uint64("key_version", uint64(t.Version)), slog.String("reason", t.Error))
 		}
 	}
 	return nil

@@ -69,6 +69,9 @@ type Config struct {
 	// Notice is told, by each scheduled check, what a person should know of before it happens, and what
 	// waits for one. Optional.
 	Notice func(context.Context, []Task)
+	// Advance lets time pass, on both clocks, where the clock can be moved: see AdvanceClock. nil: it
+	// cannot.
+	Advance func(time.Duration) error
 }
 
 // Scheduler is the Rotation Scheduler. Its methods may be called from several goroutines.

@@ -30,12 +30,12 @@ func NewLogger(w io.Writer, format string, level slog.Leveler) (*slog.Logger, er
 // be reviewed for what it may reveal.
 func fieldKind(name string) (kind slog.Kind, listed bool) {
 	switch name {
-	case slog.MessageKey, "component", "endpoint", "method", "operation", "outcome", "reason", "remote",
+	case slog.MessageKey, "component", "endpoint", "key_id", "method", "operation", "outcome", "reason", "remote",
 		"request_id", "route", "stack", "type", "version":
 		return slog.KindString, true
-	case "batch", "bytes", "configured", "connections", "count", "epoch", "position", "records", "status":
+	case "batch", "bytes", "configured", "connections", "count", "epoch", "key_version", "position", "records", "status":
 		return slog.KindInt64, true
-	case slog.TimeKey, "not_after", "since":
+	case slog.TimeKey, "due", "not_after", "since":
 		return slog.KindTime, true
 	case "duration", "skew":
 		return slog.KindDuration, true

@@ -16,7 +16,7 @@ func TestLoggerLetsOnlyListedFieldsThrough(t *testing.T) {
 	for _, format := range []string{"json", "text"} {
 		var out bytes.Buffer
 		log := must(server.NewLogger(&out, format, slog.LevelInfo))
-		log.Info("kept", "operation", "encrypt", "status", 200, "duration", time.Second, "error", errors.New("why"))
+		log.Info("kept", "operation", "encrypt", "status", 200, "duration", time.Second, "error", errors.New("why"), "key_id", "0190", "key_version", uint64(3), "due", time.Unix(0, 0))
 		log.With("token", canary).WithGroup("operation").Info("dropped", "operation", canary)
 		log.Info("dropped", "body", []byte(canary), "status", canary, "operation", []byte(canary),
 			"error", struct{ Secret string }{canary}, slog.Group("request", "method", canary))
@@ -25,7 +25,7 @@ func TestLoggerLetsOnlyListedFieldsThrough(t *testing.T) {
 		if strings.Contains(text, canary) {
 			t.Errorf("%s shows a field that is not listed:\n%s", format, text)
 		}
-		for _, want := range []string{"kept", "encrypt", "200", "why", "token", "body"} {
+		for _, want := range []string{"kept", "encrypt", "200", "why", "token", "body", "0190", "1970"} {
 			if !strings.Contains(text, want) {
 				t.Errorf("%s lacks %q:\n%s", format, want, text)
 			}

@@ -371,6 +371,7 @@ func TestClientSpeaksTheAPI(t *testing.T) {
 		{"check-rotation", reflect.TypeFor[client.CheckRotationRequest](), reflect.TypeFor[client.RotationCheck]()},
 		{"list-due", reflect.TypeFor[client.ListDueRequest](), reflect.TypeFor[client.DuePage]()},
 		{"schedule-rotation-check", reflect.TypeFor[client.ScheduleRequest](), reflect.TypeFor[client.RotationSchedule]()},
+		{"advance-clock", nil, reflect.TypeFor[client.ClockAdvance]()},
 		{"describe-rotation-schedule", nil, reflect.TypeFor[client.RotationSchedule]()},
 		{"describe-approval", nil, reflect.TypeFor[client.Approval]()},
 		{"list-grants", reflect.TypeFor[client.ListGrantsRequest](), reflect.TypeFor[client.GrantPage]()},

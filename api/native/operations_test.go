@@ -241,6 +241,8 @@ var conversation = []exchange{
 	{ask: `{"expression":"rate(1 week)"}`, operation: "schedule-rotation-check", code: gate.InvalidRequest},
 	{ask: `{"expression":"at(2020-01-01T00:00:00)"}`, operation: "schedule-rotation-check", code: gate.InvalidRequest},
 	{ask: `{}`, operation: "describe-rotation-schedule"},
+	{ask: `{"seconds":3600}`, operation: "advance-clock"},
+	{ask: `{"seconds":0}`, operation: "advance-clock", code: gate.InvalidRequest},
 	{ask: ``, operation: "describe-rotation-schedule", method: http.MethodGet},
 	{ask: `{}`, operation: "get-caller-identity"},
 	{ask: ``, operation: "get-caller-identity", method: http.MethodGet},

@@ -102,6 +102,7 @@ func routes() []*route {
 		when(gate.ListDue, (*rotation.Scheduler).ListDue),
 		when(gate.ScheduleRotationCheck, (*rotation.Scheduler).ScheduleRotationCheck),
 		when(gate.DescribeRotationSchedule, (*rotation.Scheduler).DescribeRotationSchedule),
+		when(gate.AdvanceClock, (*rotation.Scheduler).AdvanceClock),
 		of(gate.GenerateRandom, (*keys.Manager).GenerateRandom),
 		hot[EncryptBody, EncryptedBody](gate.Encrypt, (*exchange).encrypt),
 		hot[DecryptBody, DecryptedBody](gate.Decrypt, (*exchange).decrypt),

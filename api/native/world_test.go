@@ -73,8 +73,9 @@ func newWorld(t testing.TB, adjust ...func(*native.Config)) *world {
 	}
 	w := &world{t: t, store: memory.New(1), clock: clock.NewManual(start), log: &logged{}}
 	w.system, err = haven.Open(t.Context(), haven.Config{
-		Store: w.store, Seals: map[string]seal.Seal{seal.Daily: file}, Clock: w.clock,
-		Log: slog.New(slog.NewTextHandler(w.log, nil)),
+		Store: w.store, Seals: map[string]seal.Seal{seal.Daily: file}, Clock: w.clock, NoScheduler: true,
+		AdvanceClock: func(d time.Duration) error { w.clock.Advance(d); return nil },
+		Log:          slog.New(slog.NewTextHandler(w.log, nil)),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -10,13 +11,46 @@ import (
 
 func (a *app) clock() *cobra.Command {
 	c := &cobra.Command{
-		Use: "clock", Short: "Accept a clock that jumped", GroupID: groupOperate,
-		Long:    "What the server believes of the time. While it does not believe the wall clock, haven_clock_alarm\nis 1 in /metrics.",
-		Example: `  haven clock accept`,
-		Args:    noneBut("a command"), RunE: help,
+		Use: "clock", Short: "Accept a clock that jumped; let time pass for a development server", GroupID: groupOperate,
+		Long: "What the server believes of the time. While it does not believe the wall clock, haven_clock_alarm\nis 1 in /metrics.",
+		Example: `  haven clock accept
+  haven clock advance 90d`,
+		Args: noneBut("a command"), RunE: help,
 	}
-	c.AddCommand(a.clockAccept())
+	c.AddCommand(a.clockAccept(), a.clockAdvance())
 	return c
+}
+
+func (a *app) clockAdvance() *cobra.Command {
+	return &cobra.Command{
+		Use: "advance TIME", Short: "Let time pass for a development server",
+		Long: `Let time pass for a development server, haven dev, at most ten years at once: every deadline comes, and
+the checks of what is due are made on the way. There is no way back. Requests that are signed as for AWS
+are refused from then on, unless the client's clock is moved as well: use the token.
+
+Fields of --output json: now, checks (made on the way), done, failed (by them).`,
+		Example: `  haven clock advance 90d
+  haven clock advance 12h`,
+		Args: exactly("TIME"),
+		RunE: func(c *cobra.Command, args []string) error {
+			d, err := duration(args[0])
+			if err != nil {
+				return err
+			}
+			out, err := call(c.Context(), a, func(ctx context.Context, c *client.Client) (*client.ClockAdvance, error) {
+				return c.AdvanceClock(ctx, d)
+			})
+			if err != nil {
+				return err
+			}
+			var t table
+			t.add("now", when(out.Now))
+			t.add("checks", strconv.Itoa(out.Checks))
+			t.add("done", strconv.FormatUint(out.Done, 10))
+			t.add("failed", strconv.FormatUint(out.Failed, 10))
+			return a.answer(out, &t)
+		},
+	}
 }
 
 func (a *app) clockAccept() *cobra.Command {

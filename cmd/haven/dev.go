@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/spf13/cobra"
 
 	"github.com/haven-health/haven"
 	"github.com/haven-health/haven/identity"
+	"github.com/haven-health/haven/internal/clock"
 	"github.com/haven-health/haven/internal/disk"
 	"github.com/haven-health/haven/internal/secret"
 	"github.com/haven-health/haven/server"
@@ -28,6 +30,7 @@ const maxTokenFile = 1 << 10
 
 func (a *app) dev() *cobra.Command {
 	var flags config
+	var from string
 	c := &cobra.Command{
 		Use: "dev", Short: "A server to try things on and develop against", GroupID: groupServer,
 		Long: `A server to try things on and develop against, in ./haven-dev, which the first start makes.
@@ -36,11 +39,15 @@ Not for production: the administrator's token lies in the clear in dev-token and
 file, an access key for requests signed as for AWS in dev-access-key and in the ready file, and the
 key that opens the store lies beside them. For production see haven init and serve.
 
+Its clock can be moved on: haven clock advance 90d. With --clock it begins at another time than now;
+where it stands is kept in dev-clock.
+
 Other commands find it by HAVEN_DATA or --data: the folder or, with --ready-file, that file.
 
 Fields of --output json, one line once it answers: endpoint, ca_file, data, ready_file, token,
 access_key_id, secret_access_key.`,
 		Example: `  haven dev
+  haven dev --clock 2026-03-01T08:00:00Z
   haven dev --data /tmp/try --listen 127.0.0.1:0 --ready-file /tmp/ready.json`,
 		Args: exactly(),
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -55,20 +62,30 @@ access_key_id, secret_access_key.`,
 			if cfg.Data, err = filepath.Abs(cfg.Data); err != nil {
 				return err
 			}
-			return a.develop(c.Context(), cfg)
+			start, err := moment(from)
+			if err != nil {
+				return err
+			}
+			return a.develop(c.Context(), cfg, start)
 		},
 	}
 	serverFlags(c, &flags)
+	c.Flags().StringVar(&from, "clock", "", "the `time` to begin at, as 2026-03-01T08:00:00Z (default: now, or where it stood)")
 	return c
 }
 
-func (a *app) develop(ctx context.Context, cfg config) error {
+func (a *app) develop(ctx context.Context, cfg config, start time.Time) error {
 	log, err := a.logger(cfg.Log)
 	if err != nil {
 		return err
 	}
 	serve := cfg.serve()
 	serve.Log, serve.Version, serve.Initialize = log, thisBuild().Version, true
+	moved, err := newDevClock(cfg.Data, start)
+	if err != nil {
+		return err
+	}
+	serve.Clock, serve.AdvanceClock, serve.ListenerClock = moved, moved.Advance, clock.System()
 	return runServer(ctx, serve, func(s *haven.Server) (server.Announcement, error) {
 		token, err := devToken(s, cfg.Data)
 		if err != nil {

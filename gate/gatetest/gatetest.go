@@ -74,6 +74,7 @@ func New(t testing.TB, configure ...func(*haven.Config)) *World {
 	c := clock.NewManual(Start)
 	w := &World{TB: t, Clock: c, Config: haven.Config{
 		Store: memory.New(1), Seals: Seals(), Clock: c, CacheKeys: 1 << 12, Defaults: &lifecycle.Policy{GraceDays: 30}, NoScheduler: true,
+		AdvanceClock: func(d time.Duration) error { c.Advance(d); return nil },
 	}}
 	for _, f := range configure {
 		f(&w.Config)

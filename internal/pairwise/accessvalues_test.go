@@ -58,6 +58,8 @@ func (w *world) access(f field) []any {
 	case "request object", "request <nil>":
 		return []any{object{"key": w.kinds[data]}, object{"key": "alias/nobody"}, object{}, object{"key": 17}, object{"key": w.kinds[data], "for": "1h"},
 			object{"no_such_member": "x"}, object{"approval": absentKey}, object{"slot": "recovery", "kind": "key-file"}, junk{object{"purpose": strings.Repeat("x", 70_000)}}}
+	case "seconds integer":
+		return numbers(1, 60, 0, -1, 315619200, 315619201, 1<<62)
 	case "dry_run boolean":
 		return []any{true, false}
 	case "keys array":

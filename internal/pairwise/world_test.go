@@ -198,6 +198,7 @@ func (w *world) base(operation, key string) object {
 		"list-due":                   {},
 		"schedule-rotation-check":    {"expression": "rate(1 day)"},
 		"describe-rotation-schedule": {},
+		"advance-clock":              {"seconds": 1},
 		"list-aliases":               {},
 		"list-approvals":             {},
 		"request-approval":           {"operation": "disable-key", "request": object{"key": key}},
