@@ -160,7 +160,11 @@ func TestSigningClient(t *testing.T) {
 	if results, err := api.Batch(t.Context(), items); err != nil || results[99].Err != nil {
 		t.Errorf("a batch: %v", err)
 	}
-	for _, stranger := range []*client.Client{with("x"+made.SecretAccessKey[1:], ""), with(made.SecretAccessKey, "eu-central-1")} {
+	first := "x"
+	if made.SecretAccessKey[:1] == first {
+		first = "y"
+	}
+	for _, stranger := range []*client.Client{with(first+made.SecretAccessKey[1:], ""), with(made.SecretAccessKey, "eu-central-1")} {
 		if _, err := stranger.GenerateRandom(t.Context(), 16); !errors.Is(err, client.Unauthenticated) {
 			t.Errorf("a stranger: %v", err)
 		}

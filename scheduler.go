@@ -9,6 +9,7 @@ import (
 
 	"github.com/haven-health/haven/gate"
 	"github.com/haven-health/haven/keys"
+	"github.com/haven-health/haven/lifecycle"
 	"github.com/haven-health/haven/rotation"
 	"github.com/haven-health/haven/store"
 )
@@ -88,8 +89,8 @@ func (r RotationScheduler) AdvanceClock(ctx context.Context, d time.Duration) (*
 func (s *System) newScheduler() *rotation.Scheduler {
 	return rotation.New(rotation.Config{
 		Gate: s.gate, View: s.view, Log: s.cfg.Log, Notice: s.notice, Advance: s.cfg.AdvanceClock,
-		Sources: map[store.Kind]rotation.Source{store.KindKey: s.dueOfKey, store.KindVersion: s.dueOfKey},
-		Sweeps:  map[store.Kind]rotation.Sweep{store.KindIdempotency: s.gate.Forget},
+		Sources: map[store.Kind]rotation.Source{store.KindKey: s.dueOfKey, store.KindVersion: s.dueOfKey, store.KindCredential: s.dueOfCredential},
+		Sweeps:  map[store.Kind]rotation.Sweep{store.KindIdempotency: s.gate.Forget, store.KindCredential: s.people.ExpireCredentials},
 	})
 }
 
@@ -107,6 +108,15 @@ func (s *System) dueOfKey(ctx context.Context, item *store.Item) ([]rotation.Tas
 		}
 	}
 	return out, err
+}
+
+// dueOfCredential asks who knows the credentials; an end is told, and what ended is swept away.
+func (s *System) dueOfCredential(ctx context.Context, item *store.Item) ([]rotation.Task, error) {
+	e, err := s.directory.Expiring(ctx, item)
+	if err != nil || e == nil {
+		return nil, err
+	}
+	return []rotation.Task{{Do: lifecycle.WorkExpire.String(), At: e.At, ARN: e.Principal, Credential: e.ID}}, nil
 }
 
 // notice tells in the log what a person should know of.

@@ -16,6 +16,8 @@ type Task struct {
 	Version uint32    `json:"version,omitzero"` // 0: the key as a whole
 	Type    KeyType   `json:"type,omitzero"`
 	Alias   string    `json:"alias,omitzero"`
+	// Credential is the id of a credential of the principal that ARN names.
+	Credential string `json:"credential,omitzero"`
 	// ExpiresAt is when the cryptoperiod ends of what is to be rotated.
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
 	// Waits says why it cannot be done until somebody does something else first; empty where nothing

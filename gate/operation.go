@@ -174,12 +174,13 @@ var (
 	Usage           = &Operation{Number: 72, Name: "usage", Event: "Usage", Permission: "haven:Usage", Mutates: true, Internal: true, Summary: "keep what the journal tells of how often keys were used"}
 	Resume          = &Operation{Number: 73, Name: "resume", Event: "ResumeKey", Permission: "haven:Resume", Mutates: true, Internal: true, Summary: "let a key that was disabled for a time be used again, before the use that met it"}
 	// What the Rotation Scheduler does when its time has come.
-	RotateDue      = &Operation{Number: 74, Name: "rotate-due", Event: "RotateKey", Permission: "haven:RotateDue", Mutates: true, Internal: true, Summary: "rotate a key when its rotation is due"}
-	AdvanceVersion = &Operation{Number: 75, Name: "advance-version", Event: "AdvanceVersion", Permission: "haven:AdvanceVersion", Mutates: true, Internal: true, Summary: "record the state that a deadline brought a version to"}
-	DestroyDue     = &Operation{Number: 76, Name: "destroy-due", Event: "DeleteKey", Permission: "haven:DestroyDue", Mutates: true, Internal: true, Summary: "destroy a key or a version at its deletion date"}
-	Forget         = &Operation{Number: 78, Name: "forget", Event: "Forget", Permission: "haven:Forget", Mutates: true, Internal: true, Summary: "delete the stored answers of idempotency keys that are remembered no more"}
-	EraseDue       = &Operation{Number: 77, Name: "erase-due", Event: "DeleteExpiredKeyMaterial", Permission: "haven:EraseDue", Mutates: true, Internal: true, Summary: "delete imported material at its end"}
-	Unrecognized   = &Operation{Number: 67, Name: "unauthenticated", Event: "Unauthenticated", Internal: true, Summary: "a sample of calls that proved nobody, or that were over their rate, with their exact count"}
+	RotateDue         = &Operation{Number: 74, Name: "rotate-due", Event: "RotateKey", Permission: "haven:RotateDue", Mutates: true, Internal: true, Summary: "rotate a key when its rotation is due"}
+	AdvanceVersion    = &Operation{Number: 75, Name: "advance-version", Event: "AdvanceVersion", Permission: "haven:AdvanceVersion", Mutates: true, Internal: true, Summary: "record the state that a deadline brought a version to"}
+	DestroyDue        = &Operation{Number: 76, Name: "destroy-due", Event: "DeleteKey", Permission: "haven:DestroyDue", Mutates: true, Internal: true, Summary: "destroy a key or a version at its deletion date"}
+	Forget            = &Operation{Number: 78, Name: "forget", Event: "Forget", Permission: "haven:Forget", Mutates: true, Internal: true, Summary: "delete the stored answers of idempotency keys that are remembered no more"}
+	ExpireCredentials = &Operation{Number: 79, Name: "expire-credentials", Event: "ExpireCredentials", Permission: "haven:ExpireCredentials", Mutates: true, Internal: true, Summary: "delete credentials that came to their end"}
+	EraseDue          = &Operation{Number: 77, Name: "erase-due", Event: "DeleteExpiredKeyMaterial", Permission: "haven:EraseDue", Mutates: true, Internal: true, Summary: "delete imported material at its end"}
+	Unrecognized      = &Operation{Number: 67, Name: "unauthenticated", Event: "Unauthenticated", Internal: true, Summary: "a sample of calls that proved nobody, or that were over their rate, with their exact count"}
 )
 
 // Operations returns every row, by number.
@@ -201,7 +202,7 @@ func Operations() []*Operation {
 		RequestApproval, Approve, ListApprovals, DescribeApproval, WithdrawApproval,
 		CheckRotation, ExecuteRotations, ListDue, ScheduleRotationCheck, DescribeRotationSchedule, AdvanceClock,
 		Initialize, Start, RotateSeal, MigrateSeal, AcceptClock, RotateBeforeUse, Shutdown, Pin, Unanswered, Rewrap, Usage, Unrecognized, Resume,
-		RotateDue, AdvanceVersion, DestroyDue, EraseDue, Forget,
+		RotateDue, AdvanceVersion, DestroyDue, EraseDue, Forget, ExpireCredentials,
 	}
 }
 

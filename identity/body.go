@@ -218,5 +218,8 @@ func credentialChange(hash [32]byte, b *credentialBody, before *store.Item) (gat
 	body, err := encode(b)
 	c := gate.Change{Ref: credentialRef(hash), Body: body, Before: before, Also: []store.Ref{principalRef(b.Principal)}}
 	c.Index[indexPrincipal] = string(b.Principal[:])
+	if !b.Expires.IsZero() {
+		c.Due = b.Expires.Add(time.Millisecond - 1).UnixMilli() // rounded up: what is found is past it
+	}
 	return c, err
 }

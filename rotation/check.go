@@ -105,7 +105,6 @@ func (s *Scheduler) each(ctx context.Context, by time.Time, f func([]Task, []sto
 			item := &page.Items[i]
 			if s.cfg.Sweeps[item.Kind] != nil {
 				forgotten = append(forgotten, *item)
-				continue
 			}
 			of, err := s.tasks(ctx, item, by)
 			if err != nil {
@@ -175,9 +174,9 @@ func (s *Scheduler) pass(ctx context.Context, c *gate.Call, limit int, out *Chec
 		}
 		var ready []Task
 		for _, t := range tasks {
-			if t.Waits == "" {
+			if t.Waits == "" && t.Settle != nil {
 				ready = append(ready, t)
-			} else if len(out.Waiting) < MaxChecked {
+			} else if t.Waits != "" && len(out.Waiting) < MaxChecked {
 				out.Waiting = append(out.Waiting, t)
 			}
 		}

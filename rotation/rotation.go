@@ -33,6 +33,8 @@ type Task struct {
 	Version uint32 `json:"version,omitzero"`
 	Type    string `json:"type,omitzero"`
 	Alias   string `json:"alias,omitzero"`
+	// Credential is the id of a credential of the principal that ARN names.
+	Credential string `json:"credential,omitzero"`
 	// ExpiresAt is when the cryptoperiod ends of what is to be rotated.
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
 	// Waits says why it cannot be done until somebody does something else first: needs_material,
@@ -44,7 +46,8 @@ type Task struct {
 	Error  string `json:"error,omitzero"`
 	Detail string `json:"detail,omitzero"`
 
-	// Settle does it, in the name of the call, and tells whether there was anything left to do.
+	// Settle does it, in the name of the call, and tells whether there was anything left to do. nil: a
+	// [Sweep] does.
 	Settle func(context.Context, *gate.Call) (done bool, newVersion uint32, err error) `json:"-"`
 }
 

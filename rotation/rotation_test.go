@@ -13,6 +13,7 @@ import (
 	"github.com/haven-health/haven"
 	"github.com/haven-health/haven/gate"
 	"github.com/haven-health/haven/gate/gatetest"
+	"github.com/haven-health/haven/identity"
 	"github.com/haven-health/haven/keys"
 	"github.com/haven-health/haven/lifecycle"
 	"github.com/haven-health/haven/rotation"
@@ -406,6 +407,37 @@ func TestListDue(t *testing.T) {
 		if _, err := w.RotationScheduler().Due(background, req); !errors.Is(err, gate.InvalidRequest) {
 			t.Errorf("%+v: %v", req, err)
 		}
+	}
+}
+
+// TestCredentialsEnd: the end of a credential is told before it comes, and what ended is deleted, with the
+// sessions that nobody is told of.
+func TestCredentialsEnd(t *testing.T) {
+	w := newWorld(t)
+	people := w.Identity()
+	_, err := people.CreatePrincipal(background, identity.CreatePrincipalRequest{Kind: identity.Service, Name: "clinic-api"})
+	w.must(err)
+	ends := w.Clock.Wall().Add(10 * day)
+	made, err := people.CreateCredential(background, identity.CreateCredentialRequest{Principal: "clinic-api", Type: "bearer", ExpiresAt: ends})
+	w.must(err)
+	_, err = people.CreateCredential(background, identity.CreateCredentialRequest{Principal: "clinic-api", Type: "access-key"})
+	w.must(err)
+	page, err := w.RotationScheduler().Due(background, rotation.DueRequest{})
+	w.must(err)
+	if len(page.Due) != 1 || page.Due[0].Do != "expire" || page.Due[0].Credential != made.ID || !page.Due[0].At.Equal(ends) ||
+		page.Due[0].ARN != "arn:aws:iam::000000000000:user/clinic-api" {
+		t.Errorf("due: %+v", page.Due)
+	}
+	count := len(w.Items(store.KindCredential))
+	w.Clock.Advance(10*day - time.Millisecond)
+	w.check()
+	if n := len(w.Items(store.KindCredential)); n != count {
+		t.Errorf("%d credentials before the end, want %d", n, count)
+	}
+	w.Clock.Advance(time.Millisecond)
+	w.check()
+	if n := len(w.Items(store.KindCredential)); n != count-1 {
+		t.Errorf("%d credentials after it, want %d", n, count-1)
 	}
 }
 

@@ -25,8 +25,9 @@ looks by itself, each day unless "haven rotation schedule" says otherwise; docs/
 }
 
 // taskFields documents what is due wherever a command prints it.
-const taskFields = `do (rotate, deprecate, expire, record, erase-material, destroy, resume), at, arn, key_id, version,
-type, alias, expires_at, waits, new_version, error, detail (absent where there is nothing to say)`
+const taskFields = `do (rotate, deprecate, expire, record, erase-material, destroy, resume), at, arn, key_id,
+version, type, alias, credential, expires_at, waits, new_version, error, detail (absent where nothing is to
+be said)`
 
 func (a *app) rotationCheck() *cobra.Command {
 	var req client.CheckRotationRequest
