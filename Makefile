@@ -16,6 +16,7 @@ CYCLES ?= 200
 KILLS ?= 200
 CUTS ?= 20000
 COUNT ?= 1000000
+YEARS ?= 10,10000,500
 FUZZTIME ?= 60s
 SEED := $(or $(SEED),$(shell date +%s))
 BENCHTIME ?= 1s
@@ -152,6 +153,10 @@ pairwise: ## a whole process is asked every pair of values of every parameter, d
 policies: ## COUNT random policies and requests, drawn by SEED: decisions against rules written a second time; 1 minute
 	echo "HAVEN_SEED=$(SEED)"
 	HAVEN_SEED=$(SEED) HAVEN_POLICIES=$(COUNT) go test -count=1 -timeout 60m -run '^TestLesson05' -v ./access | grep -v '^=== '
+
+.PHONY: years
+years: ## YEARS of daily checks by several schedulers that are killed at random: 10 years of 10,000 keys in memory and 500 on disk; minutes
+	HAVEN_YEARS=$(YEARS) go test -count=1 -timeout 120m -run '^TestYears$$' -v ./rotation
 
 .PHONY: mutants
 mutants: ## each planted defect is caught by the test that mutants_test.go names for it

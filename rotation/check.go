@@ -21,6 +21,8 @@ const (
 	// together is how many things are done at the same time: their commits share batches, and others
 	// get their turn.
 	together = 32
+	// maxPasses is how often a check goes through what is due again.
+	maxPasses = 3
 	// tries is how often a thing is tried that others' changes overtook.
 	tries = 4
 )
@@ -137,8 +139,8 @@ func (s *Scheduler) tasks(ctx context.Context, item *store.Item, by time.Time) (
 	return slices.DeleteFunc(found, func(t Task) bool { return t.At.After(by) }), nil
 }
 
-// check does what is due, at most limit things. What one thing held up is looked at again once the
-// others were done.
+// check does what is due, at most limit things. It goes through it again once something was done: that
+// may have held up something else, or have brought a deadline that passed already.
 func (s *Scheduler) check(ctx context.Context, c *gate.Call, limit int) (*CheckAnswer, error) {
 	var out CheckAnswer
 	for pass := 0; ; pass++ {
@@ -147,7 +149,7 @@ func (s *Scheduler) check(ctx context.Context, c *gate.Call, limit int) (*CheckA
 		if err := s.pass(ctx, c, limit, &out); err != nil {
 			return nil, err
 		}
-		if len(out.Done) == before || len(out.Waiting)+len(out.Failed) == 0 || out.More || pass > 0 {
+		if len(out.Done) == before || out.More || pass == maxPasses {
 			break
 		}
 	}

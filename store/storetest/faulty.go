@@ -45,6 +45,13 @@ func (f *Faulty) FailCommit(n int, written bool, err error) {
 	f.planned[f.commits+n] = fault{written: written, err: err}
 }
 
+// Heal forgets the faults of commits that are planned.
+func (f *Faulty) Heal() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	clear(f.planned)
+}
+
 // FailReads makes every method that reads return err, until it is called with nil.
 func (f *Faulty) FailReads(err error) {
 	f.mu.Lock()
