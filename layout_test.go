@@ -67,13 +67,13 @@ var mayImport = map[string]string{
 
 	// What drives the whole from outside: kits and tools of ours and of users.
 	"haventest":                ". client internal/clock internal/secret seal server store store/memory",
-	"internal/benchmark":       ". client gate internal/blob internal/crypt internal/secret keys server",
+	"internal/benchmark":       ". client gate internal/blob internal/clock internal/crypt internal/secret keys lifecycle rotation server",
 	"internal/crashtest":       ". client gate internal/disk journal store store/embedded",
 	"internal/crashtest/crash": "internal/crashtest",
 	"internal/pairwise":        "gate",
 
 	// The binary. Its demonstration looks at the records of the store it made.
-	"cmd/haven":      ". access client cmd/haven/demo gate identity identity/oidc internal/benchmark internal/clock internal/disk internal/fault internal/secret keys lifecycle seal server store store/embedded",
+	"cmd/haven":      ". access client cmd/haven/demo gate identity identity/oidc internal/benchmark internal/clock internal/disk internal/fault internal/secret keys lifecycle rotation seal server store store/embedded",
 	"cmd/haven/demo": ". gate internal/blob internal/crypt internal/disk internal/secret journal server store/embedded",
 }
 

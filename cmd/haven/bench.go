@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/haven-health/haven/internal/benchmark"
+	"github.com/haven-health/haven/rotation"
 )
 
 // benchServer is the hidden command that bench starts as child processes.
@@ -48,7 +49,38 @@ per_second, p50_us, p99_us, cpu_us, allocs, bytes), targets (name, limit, at_lea
 	c.Flags().DurationVar(&cfg.Cell, "cell", 500*time.Millisecond, "how long one measurement takes")
 	c.Flags().BoolVar(&quick, "quick", false, "only see that it runs: one round, too short to mean anything")
 	c.Flags().StringVar(&cfg.Profile, "profile", "", "a `folder` for profiles of Haven in the first round")
-	c.AddCommand(a.benchKeys())
+	c.AddCommand(a.benchKeys(), a.benchRotation())
+	return c
+}
+
+func (a *app) benchRotation() *cobra.Command {
+	cfg := benchmark.RotationConfig{}
+	c := &cobra.Command{
+		Use: "rotation", Short: "Measure checks of what is due, among few keys and among many",
+		Long: `Make a store of few keys and one of many, of which the same number come due together; then measure
+checks, by turns, and compare them with rotating one by one.
+
+Fields of --output json: count, few, due, check_of_many_ms, check_of_few_ms, idle_check_of_many_ms,
+idle_check_of_few_ms, rotations_per_second_by_check, rotations_per_second_one_by_one,
+cpu_us_per_rotation_by_check, cpu_us_per_rotation_one_by_one, targets (as of bench).`,
+		Example: `  haven bench rotation --count 1000000`,
+		Args:    exactly(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			if cfg.Due < 1 || cfg.Due > rotation.MaxChecked || cfg.Few < cfg.Due || cfg.Count < cfg.Few {
+				return usagef("--due is 1 to %d, --few at least that, --count at least --few", rotation.MaxChecked)
+			}
+			cfg.Progress = a.stderr
+			report, err := benchmark.RunRotation(c.Context(), cfg)
+			if err != nil {
+				return err
+			}
+			return a.benchReport(report)
+		},
+	}
+	c.Flags().StringVar(&cfg.Folder, "folder", os.TempDir(), "the `folder` for what it makes and removes; its disk is what is measured")
+	c.Flags().IntVar(&cfg.Count, "count", 1_000_000, "how many keys the large store has")
+	c.Flags().IntVar(&cfg.Few, "few", 10_000, "how many the small one has")
+	c.Flags().IntVar(&cfg.Due, "due", 1000, "how many of each come due together")
 	return c
 }
 
