@@ -11,6 +11,7 @@ import (
 	"github.com/haven-health/haven/keys"
 	"github.com/haven-health/haven/store"
 	"github.com/haven-health/haven/store/embedded"
+	"github.com/haven-health/haven/vault"
 )
 
 // FsckReport is what a check of a store looked at and found.
@@ -69,7 +70,8 @@ func (l *Locked) fsck(ctx context.Context, report *FsckReport, progress func(flo
 	if err := report.records(ctx, view, false, progress); err != nil {
 		return err
 	}
-	return report.keys(ctx, l.ring(view, roots, l.storeID, identity.New(identity.Config{View: view, Account: l.cfg.Account})))
+	ring := l.ring(view, roots, l.storeID, identity.New(identity.Config{View: view, Account: l.cfg.Account}))
+	return report.keys(ctx, ring, l.vault(view, ring, l.storeID))
 }
 
 // inspect looks at what is left of the storage of a store that could not be opened.
@@ -95,7 +97,7 @@ func (s *System) Check(ctx context.Context, progress func(float64)) (FsckReport,
 		err = report.records(ctx, s.view, false, progress)
 	}
 	if err == nil {
-		err = report.keys(ctx, s.ring)
+		err = report.keys(ctx, s.ring, s.vault)
 	}
 	return report, err
 }
@@ -146,9 +148,14 @@ func (r *FsckReport) records(ctx context.Context, view *gate.View, live bool, pr
 	return err
 }
 
-// keys adds how the keys hang together.
-func (r *FsckReport) keys(ctx context.Context, ring *keys.Ring) error {
+// keys adds how the keys and the stored keys hang together.
+func (r *FsckReport) keys(ctx context.Context, ring *keys.Ring, stored *vault.Manager) error {
 	found, err := ring.Check(ctx)
+	r.Findings = append(r.Findings, found...)
+	if err != nil {
+		return err
+	}
+	found, err = stored.Check(ctx)
 	r.Findings = append(r.Findings, found...)
 	return err
 }

@@ -33,6 +33,7 @@ import (
 	"github.com/haven-health/haven/rotation"
 	"github.com/haven-health/haven/seal"
 	"github.com/haven-health/haven/store"
+	"github.com/haven-health/haven/vault"
 )
 
 // Config says what a System is made of. The zero value of every field but DataDir is usable.
@@ -116,6 +117,7 @@ type System struct {
 	manager   *keys.Manager
 	audit     *audit.Reader
 	rotation  *rotation.Scheduler
+	vault     *vault.Manager
 	issuers   *oidc.Issuers
 	people    *identity.Manager
 	directory *identity.Directory
@@ -208,6 +210,7 @@ func assemble(ctx context.Context, l *Locked, roots *roots, integrity secret.Byt
 	}
 	s.directory = identity.New(identity.Config{View: s.view, Account: l.cfg.Account, Region: l.cfg.Region, Secrets: secrets, Issuers: s.issuers})
 	s.ring = l.ring(s.view, roots, storeID, s.directory)
+	s.vault = l.vault(s.view, s.ring, storeID)
 	if auth == nil {
 		if s.admin, err = localAdministrator(ctx, s.directory); err != nil {
 			return nil, err
@@ -215,7 +218,7 @@ func assemble(ctx context.Context, l *Locked, roots *roots, integrity secret.Byt
 		auth = s.directory
 	}
 	s.gate = gate.New(gate.Config{
-		View: s.view, Random: l.cfg.Random, Authenticator: auth, Resolver: s.ring,
+		View: s.view, Random: l.cfg.Random, Authenticator: auth, Resolver: resolver{s.ring, s.vault},
 		Advance: func(ctx context.Context, c *gate.Call, key gate.ID, why lifecycle.Reason) error {
 			return s.manager.Advance(ctx, c, key, why)
 		},
@@ -224,6 +227,7 @@ func assemble(ctx context.Context, l *Locked, roots *roots, integrity secret.Byt
 	s.audit = audit.NewReader(audit.Config{Gate: s.gate, StoreID: storeID, Region: l.cfg.Region, Account: l.cfg.Account})
 	s.people = identity.NewManager(s.gate, s.directory, l.cfg.Random)
 	s.manager = keys.NewManager(s.gate, s.ring, l.cfg.Random, *l.cfg.Defaults)
+	s.vault.Wire(s.gate)
 	s.rotation = s.newScheduler()
 	return s, nil
 }

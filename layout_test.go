@@ -17,7 +17,7 @@ import (
 // In test files the package itself and testKit may be imported too.
 var mayImport = map[string]string{
 	".": "access api/native audit gate identity identity/oidc internal/blob internal/clock internal/crypt internal/disk internal/fault " +
-		"internal/secret keys lifecycle rotation seal server store store/embedded",
+		"internal/secret keys lifecycle rotation seal server store store/embedded vault",
 
 	// What decides, without doing anything.
 	"lifecycle": "",
@@ -41,6 +41,7 @@ var mayImport = map[string]string{
 	"keys":     "access gate internal/blob internal/crypt internal/fault internal/secret journal lifecycle store",
 	"identity": "access gate identity/oidc internal/secret internal/sigv4 store",
 	"audit":    "gate internal/blob journal store",
+	"vault":    "access gate internal/blob internal/crypt internal/secret rotation/schedule store",
 	"rotation": "gate rotation/schedule store",
 
 	// Tokens that others issue: it knows nobody, and nothing of ours.
@@ -51,7 +52,7 @@ var mayImport = map[string]string{
 	"seal": "internal/blob internal/crypt internal/secret",
 
 	// The ways in.
-	"api/native": "audit gate identity internal/blob internal/secret internal/sigv4 keys lifecycle rotation",
+	"api/native": "audit gate identity internal/blob internal/secret internal/sigv4 keys lifecycle rotation vault",
 	"server":     "internal/clock internal/disk",
 	"client":     "internal/blob internal/clock internal/crypt internal/secret internal/sigv4",
 
@@ -78,7 +79,7 @@ var mayImport = map[string]string{
 }
 
 // testKit is what every package's tests may use.
-const testKit = ". audit client gate/gatetest haventest identity identity/oidc identity/oidc/oidctest internal/blob internal/clock internal/crypt internal/disk internal/fipstest internal/secret journal keys lifecycle rotation seal server store store/embedded store/memory store/storetest"
+const testKit = ". audit client gate/gatetest haventest identity identity/oidc identity/oidc/oidctest internal/blob internal/clock internal/crypt internal/disk internal/fipstest internal/secret journal keys lifecycle rotation seal server store store/embedded store/memory store/storetest vault"
 
 // ciphers are encryption, key agreement, signatures and derivation. They are imported in
 // internal/crypt, so that whoever audits the cryptography has one package to read, and where

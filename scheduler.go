@@ -89,8 +89,9 @@ func (r RotationScheduler) AdvanceClock(ctx context.Context, d time.Duration) (*
 func (s *System) newScheduler() *rotation.Scheduler {
 	return rotation.New(rotation.Config{
 		Gate: s.gate, View: s.view, Log: s.cfg.Log, Notice: s.notice, Advance: s.cfg.AdvanceClock,
-		Sources: map[store.Kind]rotation.Source{store.KindKey: s.dueOfKey, store.KindVersion: s.dueOfKey, store.KindCredential: s.dueOfCredential},
-		Sweeps:  map[store.Kind]rotation.Sweep{store.KindIdempotency: s.gate.Forget, store.KindCredential: s.people.ExpireCredentials},
+		Sources: map[store.Kind]rotation.Source{store.KindKey: s.dueOfKey, store.KindVersion: s.dueOfKey, store.KindCredential: s.dueOfCredential,
+			store.KindStored: s.dueOfStored},
+		Sweeps: map[store.Kind]rotation.Sweep{store.KindIdempotency: s.gate.Forget, store.KindCredential: s.people.ExpireCredentials},
 	})
 }
 

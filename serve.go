@@ -142,7 +142,7 @@ func (s *Server) unlock(ctx context.Context) error {
 func (s *Server) serve(system *System) {
 	s.system.Store(system)
 	s.http.SetHandler(native.New(native.Config{
-		Gate: system.Gate(), Keys: system.Manager(), Audit: system.Audit(), Identity: system.IdentityManager(), Rotation: system.Scheduler(), Allow: s.callers.Allow, Version: s.cfg.Version,
+		Gate: system.Gate(), Keys: system.Manager(), Audit: system.Audit(), Identity: system.IdentityManager(), Rotation: system.Scheduler(), Vault: system.Vault(), Allow: s.callers.Allow, Version: s.cfg.Version,
 	}))
 }
 

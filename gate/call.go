@@ -81,6 +81,8 @@ type Authenticator interface {
 type Reference struct {
 	// Text is as the caller wrote it. Empty: Key and Version are given directly.
 	Text string
+	// Stored names a stored key, by name or ARN; nothing else is given then.
+	Stored string
 	// Grant names one of the key's grants that the operation is about: see [Resolver].
 	Grant ID
 	// Key and Version name a version that Haven itself knows, as from a ciphertext's header.

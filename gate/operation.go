@@ -43,6 +43,8 @@ const (
 	batchBody = 8 << 20
 	// sealBody carries base64 of what hpke-seal takes and hpke-open is given, 64 KiB, and a context.
 	sealBody = 128 << 10
+	// storeBody carries base64 of a value of 64 KiB, and what is said of it.
+	storeBody = 160 << 10
 	// policyBody carries a document of access.MaxDocument as a JSON string.
 	policyBody = 128 << 10
 )
@@ -161,6 +163,17 @@ var (
 	DescribeRotationSchedule = &Operation{Number: 127, Name: "describe-rotation-schedule", Event: "DescribeRotationSchedule", Permission: "haven:ListDue", Reads: true, BodyLimit: smallBody, Summary: "tell when what is due is looked for, and what the last check found"}
 	AdvanceClock             = &Operation{Number: 128, Name: "advance-clock", Event: "AdvanceClock", Permission: "haven:AdvanceClock", BodyLimit: smallBody, Summary: "let time pass for a development server, with the checks on the way"}
 
+	StoreKey              = &Operation{Number: 130, Name: "store-key", Event: "PutSecretValue", Permission: "secretsmanager:PutSecretValue", Mutates: true, Onto: wrapKey, BodyLimit: storeBody, Summary: "store a value under a name, or a new version of it"}
+	RetrieveKey           = &Operation{Number: 131, Name: "retrieve-key", Event: "GetSecretValue", Permission: "secretsmanager:GetSecretValue", BodyLimit: smallBody, Summary: "get a stored value, as it was stored"}
+	ListStoredKeys        = &Operation{Number: 132, Name: "list-stored-keys", Event: "ListSecrets", Permission: "secretsmanager:ListSecrets", Reads: true, BodyLimit: smallBody, Summary: "list stored keys by name, without their values"}
+	ListStoredKeyVersions = &Operation{Number: 133, Name: "list-stored-key-versions", Event: "ListSecretVersionIds", Permission: "secretsmanager:ListSecretVersionIds", Reads: true, BodyLimit: smallBody, Summary: "list a stored key's versions, newest first, without their values"}
+	DescribeStoredKey     = &Operation{Number: 134, Name: "describe-stored-key", Event: "DescribeSecret", Permission: "secretsmanager:DescribeSecret", Reads: true, BodyLimit: smallBody, Summary: "show a stored key, without its value"}
+	DeleteStoredKey       = &Operation{Number: 135, Name: "delete-stored-key", Event: "DeleteSecret", Permission: "secretsmanager:DeleteSecret", Mutates: true, Restricts: true, BodyLimit: smallBody, Summary: "delete a stored key in 7 to 30 days unless restored"}
+	RestoreStoredKey      = &Operation{Number: 136, Name: "restore-stored-key", Event: "RestoreSecret", Permission: "secretsmanager:RestoreSecret", Mutates: true, BodyLimit: smallBody, Summary: "keep a stored key that was to be deleted"}
+	RotateStoredKey       = &Operation{Number: 137, Name: "rotate-stored-key", Event: "RotateSecret", Permission: "haven:RotateStoredKey", Mutates: true, BodyLimit: smallBody, Summary: "generate a stored value anew"}
+	TagStoredKey          = &Operation{Number: 138, Name: "tag-stored-key", Event: "TagResource", Permission: "secretsmanager:TagResource", Mutates: true, BodyLimit: useBody, Summary: "add tags to a stored key, or give them other values"}
+	UntagStoredKey        = &Operation{Number: 139, Name: "untag-stored-key", Event: "UntagResource", Permission: "secretsmanager:UntagResource", Mutates: true, BodyLimit: useBody, Summary: "take tags from a stored key"}
+
 	Initialize      = &Operation{Number: 60, Name: "initialize", Event: "Initialize", Permission: "haven:Initialize", Mutates: true, Internal: true, Summary: "make a new store with its first administrator and master key"}
 	Start           = &Operation{Number: 61, Name: "start", Event: "Start", Permission: "haven:Start", Restricts: true, Internal: true, Summary: "begin serving from a store"}
 	RotateSeal      = &Operation{Number: 63, Name: "rotate-seal", Event: "RotateSeal", Permission: "haven:RotateSeal", Mutates: true, Internal: true, Summary: "replace the root key and wrap anew what it wraps"}
@@ -179,6 +192,8 @@ var (
 	DestroyDue        = &Operation{Number: 76, Name: "destroy-due", Event: "DeleteKey", Permission: "haven:DestroyDue", Mutates: true, Internal: true, Summary: "destroy a key or a version at its deletion date"}
 	Forget            = &Operation{Number: 78, Name: "forget", Event: "Forget", Permission: "haven:Forget", Mutates: true, Internal: true, Summary: "delete the stored answers of idempotency keys that are remembered no more"}
 	ExpireCredentials = &Operation{Number: 79, Name: "expire-credentials", Event: "ExpireCredentials", Permission: "haven:ExpireCredentials", Mutates: true, Internal: true, Summary: "delete credentials that came to their end"}
+	RotateStoredDue   = &Operation{Number: 140, Name: "rotate-stored-due", Event: "RotateSecret", Permission: "haven:RotateStoredDue", Mutates: true, Internal: true, Summary: "generate a stored value anew when its schedule says so"}
+	DestroyStored     = &Operation{Number: 141, Name: "destroy-stored", Event: "EndSecretVersionDelete", Permission: "haven:DestroyStored", Mutates: true, Internal: true, Summary: "delete a stored key at its deletion date"}
 	EraseDue          = &Operation{Number: 77, Name: "erase-due", Event: "DeleteExpiredKeyMaterial", Permission: "haven:EraseDue", Mutates: true, Internal: true, Summary: "delete imported material at its end"}
 	Unrecognized      = &Operation{Number: 67, Name: "unauthenticated", Event: "Unauthenticated", Internal: true, Summary: "a sample of calls that proved nobody, or that were over their rate, with their exact count"}
 )
@@ -201,8 +216,10 @@ func Operations() []*Operation {
 		PreviewPolicy, LintAccess, LintKey, ListAccess, ExplainAccess,
 		RequestApproval, Approve, ListApprovals, DescribeApproval, WithdrawApproval,
 		CheckRotation, ExecuteRotations, ListDue, ScheduleRotationCheck, DescribeRotationSchedule, AdvanceClock,
+		StoreKey, RetrieveKey, ListStoredKeys, ListStoredKeyVersions, DescribeStoredKey, DeleteStoredKey, RestoreStoredKey,
+		RotateStoredKey, TagStoredKey, UntagStoredKey,
 		Initialize, Start, RotateSeal, MigrateSeal, AcceptClock, RotateBeforeUse, Shutdown, Pin, Unanswered, Rewrap, Usage, Unrecognized, Resume,
-		RotateDue, AdvanceVersion, DestroyDue, EraseDue, Forget, ExpireCredentials,
+		RotateDue, AdvanceVersion, DestroyDue, EraseDue, Forget, ExpireCredentials, RotateStoredDue, DestroyStored,
 	}
 }
 

@@ -90,15 +90,25 @@ func compromised(t *gate.Target) bool {
 // below returns a page of what a version of a master key wraps, and notes it in the reading: of
 // two operations that change one of these, the later runs again.
 func (r *Ring) below(ctx context.Context, a gate.Approved, master gate.ID, version uint32, limit int) (store.Page, error) {
-	q := store.Query{Kind: store.KindVersion, Index: indexWrapped, Value: wrappedIndex(master, version), Limit: limit}
-	page, err := r.cfg.View.List(ctx, q)
-	if err != nil {
-		return page, err
+	var out store.Page
+	for _, kind := range r.wrappedKinds() {
+		if out.More = len(out.Items) == limit; out.More { // there may be more of this kind
+			break
+		}
+		q := store.Query{Kind: kind, Index: indexWrapped, Value: wrappedIndex(master, version), Limit: limit - len(out.Items)}
+		page, err := r.cfg.View.List(ctx, q)
+		if err != nil {
+			return page, err
+		}
+		for i := range page.Items {
+			r.cfg.View.Note(a.Reading(), page.Epoch, page.Items[i].Ref)
+		}
+		out.Items = append(out.Items, page.Items...)
+		if out.More = page.More; out.More {
+			break
+		}
 	}
-	for i := range page.Items {
-		r.cfg.View.Note(a.Reading(), page.Epoch, page.Items[i].Ref)
-	}
-	return page, nil
+	return out, nil
 }
 
 // rewrapAll stages each item, wrapped by the primary of the key that from names. Wrapping is a
@@ -130,6 +140,9 @@ func (r *Ring) rewrapAll(ctx context.Context, a gate.Approved, items []store.Ite
 // rewrapItem stages a stored version with its material wrapped anew. Nothing else of it changes,
 // its due time neither.
 func (r *Ring) rewrapItem(item *store.Item, unwrap func(blob.Binding, crypt.Wrapped) (secret.Bytes, error), next Wrapping) (gate.Change, error) {
+	if c := r.childOf(item.Kind); c != nil {
+		return rewrapChild(c, item, unwrap, next)
+	}
 	v, err := decodeVersion(item)
 	if err != nil {
 		return gate.Change{}, err
@@ -150,6 +163,28 @@ func (r *Ring) rewrapItem(item *store.Item, unwrap func(blob.Binding, crypt.Wrap
 	change, err := versionChange(id, lifecycle.Key{}, v, item)
 	change.Due = item.Due
 	return change, err
+}
+
+// rewrapChild does the same with the item of another domain.
+func rewrapChild(c Child, item *store.Item, unwrap func(blob.Binding, crypt.Wrapped) (secret.Bytes, error), next Wrapping) (gate.Change, error) {
+	b, wrapped, err := c.Wrapped(item)
+	if err != nil {
+		return gate.Change{}, err
+	}
+	value, err := unwrapped(unwrap(b, wrapped))
+	if err != nil {
+		return gate.Change{}, err
+	}
+	defer value.Destroy()
+	w, err := next.Wrap(b, value)
+	if err != nil {
+		return gate.Change{}, err
+	}
+	by, version, err := crypt.WrappingKeyOf(w)
+	if err != nil {
+		return gate.Change{}, err
+	}
+	return c.Rewrapped(item, w, wrappedIndex(by, version))
 }
 
 // RewrapRoot stages wrapping anew, under the present root key, of up to a page of what an earlier

@@ -81,7 +81,7 @@ func (r *Ring) Masters(ctx context.Context, f func(gate.ID) error) error {
 // reading so many items.
 const maxCounted = store.MaxPage
 
-// Wraps is how many versions of other keys a master version wraps, or a master key with all of its.
+// Wraps is how many versions of other keys and of stored keys a master version wraps, or a master key with all of its.
 type Wraps struct {
 	// Count is exact unless More: then there are as many at least.
 	Count int  `json:"count"`
@@ -92,9 +92,16 @@ func (w *Wraps) add(n Wraps) { w.Count, w.More = w.Count+n.Count, w.More || n.Mo
 
 // count counts what a version of a master key wraps, as far as maxCounted.
 func (r *Ring) count(ctx context.Context, master gate.ID, version uint32) (Wraps, error) {
-	q := store.Query{Kind: store.KindVersion, Index: indexWrapped, Value: wrappedIndex(master, version), Limit: maxCounted}
-	page, err := r.cfg.View.List(ctx, q)
-	return Wraps{len(page.Items), page.More}, err
+	var out Wraps
+	for _, kind := range r.wrappedKinds() {
+		q := store.Query{Kind: kind, Index: indexWrapped, Value: wrappedIndex(master, version), Limit: maxCounted}
+		page, err := r.cfg.View.List(ctx, q)
+		if err != nil {
+			return out, err
+		}
+		out.add(Wraps{len(page.Items), page.More})
+	}
+	return out, nil
 }
 
 // countOf tells in its document what a master key wraps.

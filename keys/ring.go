@@ -60,6 +60,7 @@ type Ring struct {
 	grantUses *gate.LastUses
 	aliases   *gate.Cache[string, gate.ID]
 	counts    *Counts
+	children  []child
 }
 
 // loadedKey is a key as stored, with the stops chain's word on it applied.

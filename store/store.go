@@ -24,22 +24,24 @@ type Kind uint8
 
 // The kinds. The numbers are part of the stored format and are never given another meaning.
 const (
-	KindKey         Kind = 1  // a key: id is its 16 bytes
-	KindVersion     Kind = 2  // a version: id is the key's 16 bytes and its number, big-endian uint32
-	KindAlias       Kind = 3  // an alias: id is its name without "alias/"
-	KindPrincipal   Kind = 4  // a principal: id is its 16 bytes
-	KindCredential  Kind = 5  // a credential: id is the SHA-256 of its secret
-	KindStop        Kind = 6  // an entry of the stops chain: id is its position, big-endian uint64
-	KindIdempotency Kind = 7  // a stored answer: id is the SHA-256 of principal, operation and key
-	KindSeal        Kind = 8  // an attached seal: id is its slot's name
-	KindRoot        Kind = 9  // what the root key wraps for the store itself: id is its name
-	KindSetting     Kind = 10 // a setting of the whole system: id is its name
-	KindUsage       Kind = 11 // counts of uses: id is the key's 16 bytes and a number, big-endian uint32, or a name, or "credential/" and a credential's id
-	KindGroup       Kind = 12 // a group of principals: id is its 16 bytes
-	KindPolicy      Kind = 13 // a policy: id is its 16 bytes; a key's own has the key's
-	KindGrant       Kind = 14 // a grant on a key: id is its 16 bytes
-	KindName        Kind = 15 // a name that one principal, group or policy has: id is "user/NAME", "role/NAME", "group/NAME" or "policy/NAME"; or that one is in a group: "member/", 16 bytes of each id
-	KindApproval    Kind = 16 // a request for approvals: id is its 16 bytes
+	KindKey           Kind = 1  // a key: id is its 16 bytes
+	KindVersion       Kind = 2  // a version: id is the key's 16 bytes and its number, big-endian uint32
+	KindAlias         Kind = 3  // an alias: id is its name without "alias/"
+	KindPrincipal     Kind = 4  // a principal: id is its 16 bytes
+	KindCredential    Kind = 5  // a credential: id is the SHA-256 of its secret
+	KindStop          Kind = 6  // an entry of the stops chain: id is its position, big-endian uint64
+	KindIdempotency   Kind = 7  // a stored answer: id is the SHA-256 of principal, operation and key
+	KindSeal          Kind = 8  // an attached seal: id is its slot's name
+	KindRoot          Kind = 9  // what the root key wraps for the store itself: id is its name
+	KindSetting       Kind = 10 // a setting of the whole system: id is its name
+	KindUsage         Kind = 11 // counts of uses: id is the key's 16 bytes and a number, big-endian uint32, or a name, or "credential/" and a credential's id
+	KindGroup         Kind = 12 // a group of principals: id is its 16 bytes
+	KindPolicy        Kind = 13 // a policy: id is its 16 bytes; a key's own has the key's
+	KindGrant         Kind = 14 // a grant on a key: id is its 16 bytes
+	KindName          Kind = 15 // a name that one principal, group, policy or stored key has: id is "user/NAME", "role/NAME", "group/NAME", "policy/NAME" or "stored/NAME"; or that one is in a group: "member/", 16 bytes of each id
+	KindApproval      Kind = 16 // a request for approvals: id is its 16 bytes
+	KindStored        Kind = 17 // a stored key: id is its 16 bytes
+	KindStoredVersion Kind = 18 // a version of a stored key: id is the stored key's 16 bytes and the version's
 )
 
 var kindNames = [...]string{
@@ -47,6 +49,7 @@ var kindNames = [...]string{
 	KindCredential: "credential", KindStop: "stop", KindIdempotency: "idempotency",
 	KindSeal: "seal", KindRoot: "root", KindSetting: "setting", KindUsage: "usage",
 	KindGroup: "group", KindPolicy: "policy", KindGrant: "grant", KindName: "name", KindApproval: "approval",
+	KindStored: "stored key", KindStoredVersion: "version of a stored key",
 }
 
 // String returns the kind's name.

@@ -24,9 +24,10 @@ import (
 	"github.com/haven-health/haven/identity"
 	"github.com/haven-health/haven/keys"
 	"github.com/haven-health/haven/rotation"
+	"github.com/haven-health/haven/vault"
 )
 
-// Config is what the API stands on. Gate, Keys, Audit, Identity and Rotation are required.
+// Config is what the API stands on. Gate, Keys, Audit, Identity, Rotation and Vault are required.
 type Config struct {
 	Gate *gate.Gate
 	Keys *keys.Manager
@@ -36,6 +37,8 @@ type Config struct {
 	Identity *identity.Manager
 	// Rotation finds what is due, and does it.
 	Rotation *rotation.Scheduler
+	// Vault keeps stored keys.
+	Vault *vault.Manager
 	// Allow tells whether a principal may call now, and if not after how long; nil: always.
 	Allow func(principal string) (retryAfter time.Duration, ok bool)
 	// Version is the release as OpenAPI tells it.

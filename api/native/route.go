@@ -14,6 +14,7 @@ import (
 	"github.com/haven-health/haven/identity"
 	"github.com/haven-health/haven/keys"
 	"github.com/haven-health/haven/rotation"
+	"github.com/haven-health/haven/vault"
 )
 
 // route is an operation of the table as this API serves it.
@@ -103,6 +104,16 @@ func routes() []*route {
 		when(gate.ScheduleRotationCheck, (*rotation.Scheduler).ScheduleRotationCheck),
 		when(gate.DescribeRotationSchedule, (*rotation.Scheduler).DescribeRotationSchedule),
 		when(gate.AdvanceClock, (*rotation.Scheduler).AdvanceClock),
+		stored(gate.StoreKey, (*vault.Manager).StoreKey),
+		stored(gate.RetrieveKey, (*vault.Manager).RetrieveKey),
+		stored(gate.ListStoredKeys, (*vault.Manager).ListStoredKeys),
+		stored(gate.ListStoredKeyVersions, (*vault.Manager).ListStoredKeyVersions),
+		stored(gate.DescribeStoredKey, (*vault.Manager).DescribeStoredKey),
+		stored(gate.DeleteStoredKey, (*vault.Manager).DeleteStoredKey),
+		stored(gate.RestoreStoredKey, (*vault.Manager).RestoreStoredKey),
+		stored(gate.RotateStoredKey, (*vault.Manager).RotateStoredKey),
+		stored(gate.TagStoredKey, (*vault.Manager).TagStoredKey),
+		stored(gate.UntagStoredKey, (*vault.Manager).UntagStoredKey),
 		of(gate.GenerateRandom, (*keys.Manager).GenerateRandom),
 		hot[EncryptBody, EncryptedBody](gate.Encrypt, (*exchange).encrypt),
 		hot[DecryptBody, DecryptedBody](gate.Decrypt, (*exchange).decrypt),
@@ -174,6 +185,11 @@ func who[Req, Answer any](op *gate.Operation, do func(*identity.Manager, context
 // when makes the route of an operation of the Rotation Scheduler.
 func when[Req, Answer any](op *gate.Operation, do func(*rotation.Scheduler, context.Context, *gate.Call, Req) (*Answer, error)) *route {
 	return by(op, func(c *Config) *rotation.Scheduler { return c.Rotation }, do)
+}
+
+// stored makes the route of an operation of the Key Vault.
+func stored[Req, Answer any](op *gate.Operation, do func(*vault.Manager, context.Context, *gate.Call, Req) (*Answer, error)) *route {
+	return by(op, func(c *Config) *vault.Manager { return c.Vault }, do)
 }
 
 // by makes the route of an operation of any domain.

@@ -86,7 +86,7 @@ func newWorld(t testing.TB, adjust ...func(*native.Config)) *world {
 		t.Fatal("a new store without its administrator's token")
 	}
 	w.token = string(secret.Expose(token))
-	cfg := native.Config{Gate: w.system.Gate(), Keys: w.system.Manager(), Audit: w.system.Audit(), Identity: w.system.IdentityManager(), Rotation: w.system.Scheduler(), Version: "test"}
+	cfg := native.Config{Gate: w.system.Gate(), Keys: w.system.Manager(), Audit: w.system.Audit(), Identity: w.system.IdentityManager(), Rotation: w.system.Scheduler(), Vault: w.system.Vault(), Version: "test"}
 	for _, f := range adjust {
 		f(&cfg)
 	}

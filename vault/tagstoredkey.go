@@ -1,0 +1,72 @@
+package vault
+
+import (
+	"context"
+	"maps"
+
+	"github.com/haven-health/haven/gate"
+)
+
+// TagRequest adds tags to a stored key, or gives them other values.
+type TagRequest struct {
+	Reference
+	Tags map[string]string `json:"tags"`
+}
+
+// UntagRequest takes tags from a stored key.
+type UntagRequest struct {
+	Reference
+	Names []string `json:"names"`
+}
+
+// TagStoredKey adds tags to a stored key.
+func (m *Manager) TagStoredKey(ctx context.Context, c *gate.Call, req TagRequest) (*StoredKey, error) {
+	if err := checkMap("tags", req.Tags, MaxTags); err != nil || len(req.Tags) == 0 {
+		return nil, m.gate.Refuse(ctx, c, orElse(err, "tags are required"))
+	}
+	return m.change(ctx, c, req.Reference, func(_ gate.Approved, f *found) (gate.Outcome, error) {
+		tags := maps.Clone(f.body.Tags)
+		if tags == nil {
+			tags = map[string]string{}
+		}
+		maps.Copy(tags, req.Tags)
+		if len(tags) > MaxTags {
+			return gate.Outcome{}, gate.Errorf(gate.LimitExceeded, "a stored key has at most %d tags", MaxTags)
+		}
+		f.body.Tags = tags
+		var p gate.Parameters
+		p.Names("tags", keysOf(req.Tags))
+		return gate.Outcome{Parameters: p.String()}, nil
+	})
+}
+
+// UntagStoredKey takes tags from a stored key; one that it does not have is no error.
+func (m *Manager) UntagStoredKey(ctx context.Context, c *gate.Call, req UntagRequest) (*StoredKey, error) {
+	if len(req.Names) == 0 || len(req.Names) > MaxTags {
+		return nil, m.gate.Refuse(ctx, c, gate.Errorf(gate.InvalidRequest, "names are 1 to %d", MaxTags))
+	}
+	return m.change(ctx, c, req.Reference, func(_ gate.Approved, f *found) (gate.Outcome, error) {
+		tags := maps.Clone(f.body.Tags)
+		for _, name := range req.Names {
+			delete(tags, name)
+		}
+		f.body.Tags = tags
+		var p gate.Parameters
+		p.Names("tags", req.Names)
+		return gate.Outcome{Parameters: p.String()}, nil
+	})
+}
+
+func keysOf(tags map[string]string) (names []string) {
+	for name := range tags {
+		names = append(names, name)
+	}
+	return names
+}
+
+func orElse(err error, text string) error {
+	if err != nil {
+		return err
+	}
+	return gate.Errorf(gate.InvalidRequest, "%s", text)
+}
