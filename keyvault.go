@@ -50,7 +50,7 @@ func (v KeyVault) Store(ctx context.Context, req vault.StoreRequest) (*vault.Sto
 
 // RetrieveKey returns the current value of a name as it was stored, and its metadata.
 func (v KeyVault) RetrieveKey(ctx context.Context, name string) (value []byte, metadata map[string]string, err error) {
-	out, err := v.Retrieve(ctx, vault.RetrieveRequest{Reference: vault.Reference{Name: name}})
+	out, err := v.Retrieve(ctx, vault.RetrieveRequest{Name: name})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -71,17 +71,17 @@ func (v KeyVault) DescribeStoredKey(ctx context.Context, ref vault.Reference) (*
 }
 
 // ListStoredKeys returns a page of stored keys by name.
-func (v KeyVault) ListStoredKeys(ctx context.Context, req vault.ListRequest) (*vault.Page, error) {
+func (v KeyVault) ListStoredKeys(ctx context.Context, req vault.ListStoredKeysRequest) (*vault.StoredKeyPage, error) {
 	return vaulting(ctx, v, gate.ListStoredKeys, req, (*vault.Manager).ListStoredKeys)
 }
 
 // ListStoredKeyVersions lists the versions of a stored key.
-func (v KeyVault) ListStoredKeyVersions(ctx context.Context, ref vault.Reference) (*vault.VersionList, error) {
+func (v KeyVault) ListStoredKeyVersions(ctx context.Context, ref vault.Reference) (*vault.StoredVersionList, error) {
 	return vaulting(ctx, v, gate.ListStoredKeyVersions, ref, (*vault.Manager).ListStoredKeyVersions)
 }
 
 // DeleteStoredKey deletes a stored key in 7 to 30 days, unless it is restored.
-func (v KeyVault) DeleteStoredKey(ctx context.Context, req vault.DeleteRequest) (*vault.StoredKey, error) {
+func (v KeyVault) DeleteStoredKey(ctx context.Context, req vault.DeleteStoredKeyRequest) (*vault.StoredKey, error) {
 	return vaulting(ctx, v, gate.DeleteStoredKey, req, (*vault.Manager).DeleteStoredKey)
 }
 
@@ -96,12 +96,12 @@ func (v KeyVault) RotateStoredKey(ctx context.Context, ref vault.Reference) (*va
 }
 
 // TagStoredKey adds tags to a stored key, or gives them other values.
-func (v KeyVault) TagStoredKey(ctx context.Context, req vault.TagRequest) (*vault.StoredKey, error) {
+func (v KeyVault) TagStoredKey(ctx context.Context, req vault.TagStoredKeyRequest) (*vault.StoredKey, error) {
 	return vaulting(ctx, v, gate.TagStoredKey, req, (*vault.Manager).TagStoredKey)
 }
 
 // UntagStoredKey takes tags from a stored key.
-func (v KeyVault) UntagStoredKey(ctx context.Context, req vault.UntagRequest) (*vault.StoredKey, error) {
+func (v KeyVault) UntagStoredKey(ctx context.Context, req vault.UntagStoredKeyRequest) (*vault.StoredKey, error) {
 	return vaulting(ctx, v, gate.UntagStoredKey, req, (*vault.Manager).UntagStoredKey)
 }
 

@@ -74,7 +74,7 @@ var mayImport = map[string]string{
 	"internal/pairwise":        "gate",
 
 	// The binary. Its demonstration looks at the records of the store it made.
-	"cmd/haven":      ". access client cmd/haven/demo gate identity identity/oidc internal/benchmark internal/clock internal/disk internal/fault internal/secret keys lifecycle rotation seal server store store/embedded",
+	"cmd/haven":      ". access client cmd/haven/demo gate identity identity/oidc internal/benchmark internal/clock internal/disk internal/fault internal/secret keys lifecycle rotation seal server store store/embedded vault",
 	"cmd/haven/demo": ". gate internal/blob internal/crypt internal/disk internal/secret journal server store/embedded",
 }
 

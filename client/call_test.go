@@ -90,6 +90,45 @@ func wireOfKeys() []wireCase {
 	}
 }
 
+func wireOfVault() []wireCase {
+	at := time.Date(2026, 5, 25, 0, 0, 0, 0, time.UTC)
+	text := "v"
+	stored := `{"name":"n","arn":"a","kms_key_id":"m","metadata":{"x":"y"},"created_at":"2026-05-25T00:00:00Z","created_by":"p","changed_at":"2026-05-25T00:00:00Z","stages":{"current":"1"},"versions":1}`
+	want := &client.StoredKey{Name: "n", ARN: "a", KMSKeyID: "m", Metadata: map[string]string{"x": "y"}, CreatedAt: at, CreatedBy: "p", ChangedAt: at, Stages: map[client.Stage]string{client.StageCurrent: "1"}, Versions: 1}
+	answer := &client.StoreKeyAnswer{ARN: "a", VersionID: "1"}
+	return []wireCase{
+		{"store-key", `{"name":"n","text":"v","metadata":{"x":"y"},"kms_key_id":"m","stage":"pending"}`, `{"arn":"a","version_id":"1"}`, true,
+			func(ctx context.Context, c *client.Client) (any, error) {
+				return c.StoreKey(ctx, client.StoreKeyRequest{Name: "n", Text: &text, Metadata: map[string]string{"x": "y"}, KMSKeyID: "m", Stage: client.StagePending})
+			}, answer},
+		{"retrieve-key", `{"name":"n","stage":"previous"}`, `{"name":"n","arn":"a","version_id":"1","stages":["previous"],"value":"AP8=","metadata":{},"created_at":"2026-05-25T00:00:00Z"}`, false,
+			func(ctx context.Context, c *client.Client) (any, error) {
+				return c.RetrieveKey(ctx, client.RetrieveKeyRequest{Name: "n", Stage: client.StagePrevious})
+			}, &client.StoredValue{Name: "n", ARN: "a", VersionID: "1", Stages: []client.Stage{client.StagePrevious}, Value: []byte{0, 255}, Metadata: map[string]string{}, CreatedAt: at}},
+		{"list-stored-keys", `{"prefix":"n","tag":"t=v","limit":1,"cursor":"c"}`, `{"stored_keys":[` + stored + `],"next_cursor":"d"}`, false,
+			func(ctx context.Context, c *client.Client) (any, error) {
+				return c.ListStoredKeys(ctx, client.ListStoredKeysRequest{Prefix: "n", Tag: "t=v", Limit: 1, Cursor: "c"})
+			}, &client.StoredKeyPage{StoredKeys: []client.StoredKey{*want}, NextCursor: "d"}},
+		{"list-stored-key-versions", `{"name":"n"}`, `{"versions":[{"version_id":"1","stages":["current"],"created_at":"2026-05-25T00:00:00Z","created_by":"p","wrapped_by":"m@1"}]}`, false,
+			func(ctx context.Context, c *client.Client) (any, error) { return c.ListStoredKeyVersions(ctx, "n") },
+			[]client.StoredVersion{{VersionID: "1", Stages: []client.Stage{client.StageCurrent}, CreatedAt: at, CreatedBy: "p", WrappedBy: "m@1"}}},
+		{"describe-stored-key", `{"name":"n"}`, stored, false,
+			func(ctx context.Context, c *client.Client) (any, error) { return c.DescribeStoredKey(ctx, "n") }, want},
+		{"delete-stored-key", `{"name":"n","days":7}`, stored, true,
+			func(ctx context.Context, c *client.Client) (any, error) { return c.DeleteStoredKey(ctx, "n", 7) }, want},
+		{"restore-stored-key", `{"name":"n"}`, stored, true,
+			func(ctx context.Context, c *client.Client) (any, error) { return c.RestoreStoredKey(ctx, "n") }, want},
+		{"rotate-stored-key", `{"name":"n"}`, `{"arn":"a","version_id":"1"}`, true,
+			func(ctx context.Context, c *client.Client) (any, error) { return c.RotateStoredKey(ctx, "n") }, answer},
+		{"tag-stored-key", `{"name":"n","tags":{"x":"y"}}`, stored, true,
+			func(ctx context.Context, c *client.Client) (any, error) {
+				return c.TagStoredKey(ctx, "n", map[string]string{"x": "y"})
+			}, want},
+		{"untag-stored-key", `{"name":"n","names":["x"]}`, stored, true,
+			func(ctx context.Context, c *client.Client) (any, error) { return c.UntagStoredKey(ctx, "n", "x") }, want},
+	}
+}
+
 func wireOfRotation() []wireCase {
 	at := time.Date(2026, 5, 25, 0, 0, 0, 0, time.UTC)
 	task := `{"do":"rotate","at":"2026-05-25T00:00:00Z","arn":"a","key_id":"k","version":1,"type":"data","new_version":2}`
@@ -232,7 +271,7 @@ func wireOfUse() []wireCase {
 
 // TestWire walks every operation: its route, its request and its answer, byte for byte.
 func TestWire(t *testing.T) {
-	for _, tc := range slices.Concat(wireOfKeys(), wireOfGrants(), wireOfApprovals(), wireOfRotation(), wireOfUse()) {
+	for _, tc := range slices.Concat(wireOfKeys(), wireOfGrants(), wireOfApprovals(), wireOfRotation(), wireOfVault(), wireOfUse()) {
 		t.Run(tc.operation, func(t *testing.T) {
 			s := newContract(t, okay(tc.answer))
 			got, err := tc.call(t.Context(), s.client(t))

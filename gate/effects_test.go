@@ -87,7 +87,7 @@ func (f *furnished) state() string {
 		f.must(err)
 		all = append(all, f.plain(string(text)))
 	}
-	for _, kind := range []store.Kind{store.KindPrincipal, store.KindGroup, store.KindPolicy, store.KindGrant, store.KindCredential, store.KindApproval, store.KindSetting} {
+	for _, kind := range []store.Kind{store.KindPrincipal, store.KindGroup, store.KindPolicy, store.KindGrant, store.KindCredential, store.KindApproval, store.KindSetting, store.KindStored} {
 		for _, item := range f.Items(kind) {
 			all = append(all, f.plain(string(item.Body)))
 		}
@@ -356,7 +356,7 @@ func changesOfMaterial() map[string]changing {
 // record for each different effect, the changed items' MACs apart, which nobody reads.
 func TestRecordsTellEffectsApart(t *testing.T) {
 	all := map[string]changing{}
-	for _, some := range []map[string]changing{changesOfAttributes(), changesOfState(), changesOfMaterial(), changesOfPolicies(), changesOfPeople(), changesOfCredentials(), changesOfGrants(), changesOfApprovals(), changesOfSchedule()} {
+	for _, some := range []map[string]changing{changesOfAttributes(), changesOfState(), changesOfMaterial(), changesOfPolicies(), changesOfPeople(), changesOfCredentials(), changesOfGrants(), changesOfApprovals(), changesOfSchedule(), changesOfVault()} {
 		for name, c := range some {
 			all[name] = c
 		}

@@ -34,6 +34,8 @@ var matrix = []struct{ operations, reach, states string }{
 	{"create-alias update-alias", "more", "++S"},
 	{"delete-alias", "more", "+++"},
 	{"create-key list-keys generate-random accept-clock lint-access list-approvals check-rotation advance-clock list-due schedule-rotation-check describe-rotation-schedule", "more", "+++"},
+	{"store-key retrieve-key list-stored-keys list-stored-key-versions describe-stored-key delete-stored-key restore-stored-key", "more", "+++"},
+	{"rotate-stored-key tag-stored-key untag-stored-key", "more", "+++"},
 	{"create-principal describe-principal list-principals update-principal delete-principal assume-role", "more", "+++"},
 	{"create-group describe-group list-groups delete-group add-to-group remove-from-group", "more", "+++"},
 	{"create-credential list-credentials update-credential rotate-credential delete-credential", "more", "+++"},

@@ -82,6 +82,7 @@ func rows() map[string]row {
 	maps.Copy(all, policyRows())
 	maps.Copy(all, approvalRows())
 	maps.Copy(all, rotationRows())
+	maps.Copy(all, vaultRows())
 	return all
 }
 

@@ -9,20 +9,21 @@ import (
 	"github.com/haven-health/haven/gate"
 )
 
-// DeleteRequest asks to delete a stored key in Days, 7 to 30 (0: 30).
-type DeleteRequest struct {
-	Reference
-	Days int `json:"days,omitzero"`
+// DeleteStoredKeyRequest asks to delete a stored key in Days, 7 to 30 (0: 30).
+type DeleteStoredKeyRequest struct {
+	Name string `json:"name,omitzero"`
+	ARN  string `json:"arn,omitzero"`
+	Days int    `json:"days,omitzero"`
 }
 
 // DeleteStoredKey sets the day on which a stored key is deleted with all its versions. Until then nobody
 // retrieves it, and RestoreStoredKey keeps it.
-func (m *Manager) DeleteStoredKey(ctx context.Context, c *gate.Call, req DeleteRequest) (*StoredKey, error) {
+func (m *Manager) DeleteStoredKey(ctx context.Context, c *gate.Call, req DeleteStoredKeyRequest) (*StoredKey, error) {
 	days := cmp.Or(req.Days, MaxDays)
 	if days < MinDays || days > MaxDays {
 		return nil, m.gate.Refuse(ctx, c, gate.Errorf(gate.InvalidRequest, "days is %d to %d", MinDays, MaxDays))
 	}
-	return m.change(ctx, c, req.Reference, func(a gate.Approved, f *found) (gate.Outcome, error) {
+	return m.change(ctx, c, Reference{req.Name, req.ARN}, func(a gate.Approved, f *found) (gate.Outcome, error) {
 		if err := f.available(); err != nil {
 			return gate.Outcome{}, err
 		}

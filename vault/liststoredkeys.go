@@ -16,34 +16,34 @@ const (
 	maxPage     = 60 // as many as are read at once
 )
 
-// ListRequest asks for a page of stored keys by name: those whose names begin with Prefix, and that have
+// ListStoredKeysRequest asks for a page of stored keys by name: those whose names begin with Prefix, and that have
 // the Tag, NAME or NAME=VALUE.
-type ListRequest struct {
+type ListStoredKeysRequest struct {
 	Prefix string `json:"prefix,omitzero"`
 	Tag    string `json:"tag,omitzero"`
 	Limit  int    `json:"limit,omitzero"`
 	Cursor string `json:"cursor,omitzero"`
 }
 
-// Page is a page of stored keys. It may be short, even empty, and not the last: NextCursor alone tells.
-type Page struct {
+// StoredKeyPage is a page of stored keys. It may be short, even empty, and not the last: NextCursor alone tells.
+type StoredKeyPage struct {
 	StoredKeys []StoredKey `json:"stored_keys"`
 	NextCursor string      `json:"next_cursor,omitzero"`
 }
 
 // ListStoredKeys lists those stored keys that the caller may describe.
-func (m *Manager) ListStoredKeys(ctx context.Context, c *gate.Call, req ListRequest) (*Page, error) {
+func (m *Manager) ListStoredKeys(ctx context.Context, c *gate.Call, req ListStoredKeysRequest) (*StoredKeyPage, error) {
 	q, err := req.query()
 	if err != nil {
 		return nil, m.gate.Refuse(ctx, c, err)
 	}
-	var out Page
+	var out StoredKeyPage
 	err = m.gate.Do(ctx, c, gate.Request{}, func(a gate.Approved) (gate.Outcome, error) {
 		page, err := m.cfg.View.List(ctx, q)
 		if err != nil {
 			return gate.Outcome{}, err
 		}
-		out = Page{StoredKeys: []StoredKey{}}
+		out = StoredKeyPage{StoredKeys: []StoredKey{}}
 		bodies, err := m.named(ctx, page.Items)
 		if err != nil {
 			return gate.Outcome{}, err
@@ -65,7 +65,7 @@ func (m *Manager) ListStoredKeys(ctx context.Context, c *gate.Call, req ListRequ
 	return &out, nil
 }
 
-func (req *ListRequest) query() (q store.Query, err error) {
+func (req *ListStoredKeysRequest) query() (q store.Query, err error) {
 	switch {
 	case req.Prefix != "" && (!ValidName(req.Prefix) || len(req.Prefix) >= longName):
 		return q, gate.Errorf(gate.InvalidRequest, "prefix is the beginning of a name, at most %d characters", longName-1)
@@ -87,7 +87,7 @@ func (req *ListRequest) query() (q store.Query, err error) {
 }
 
 // shows tells whether the filter lets a stored key through.
-func (req *ListRequest) shows(b *storedBody) bool {
+func (req *ListStoredKeysRequest) shows(b *storedBody) bool {
 	if req.Tag == "" {
 		return true
 	}

@@ -11,7 +11,8 @@ import (
 
 // RetrieveRequest asks for a value: of the current version unless Stage or VersionID says which.
 type RetrieveRequest struct {
-	Reference
+	Name      string `json:"name,omitzero"`
+	ARN       string `json:"arn,omitzero"`
 	Stage     Stage  `json:"stage,omitzero"`
 	VersionID string `json:"version_id,omitzero"`
 }
@@ -34,7 +35,7 @@ func (m *Manager) RetrieveKey(ctx context.Context, c *gate.Call, req RetrieveReq
 		return nil, m.gate.Refuse(ctx, c, gate.Errorf(gate.InvalidRequest, "stage is current, pending or previous, and goes without version_id"))
 	}
 	var out RetrieveAnswer
-	err := m.on(ctx, c, req.Reference, gate.Request{}, func(a gate.Approved, f *found) (gate.Outcome, error) {
+	err := m.on(ctx, c, Reference{req.Name, req.ARN}, gate.Request{}, func(a gate.Approved, f *found) (gate.Outcome, error) {
 		if err := f.available(); err != nil {
 			return gate.Outcome{}, err
 		}

@@ -7,24 +7,26 @@ import (
 	"github.com/haven-health/haven/gate"
 )
 
-// TagRequest adds tags to a stored key, or gives them other values.
-type TagRequest struct {
-	Reference
+// TagStoredKeyRequest adds tags to a stored key, or gives them other values.
+type TagStoredKeyRequest struct {
+	Name string            `json:"name,omitzero"`
+	ARN  string            `json:"arn,omitzero"`
 	Tags map[string]string `json:"tags"`
 }
 
-// UntagRequest takes tags from a stored key.
-type UntagRequest struct {
-	Reference
+// UntagStoredKeyRequest takes tags from a stored key.
+type UntagStoredKeyRequest struct {
+	Name  string   `json:"name,omitzero"`
+	ARN   string   `json:"arn,omitzero"`
 	Names []string `json:"names"`
 }
 
 // TagStoredKey adds tags to a stored key.
-func (m *Manager) TagStoredKey(ctx context.Context, c *gate.Call, req TagRequest) (*StoredKey, error) {
+func (m *Manager) TagStoredKey(ctx context.Context, c *gate.Call, req TagStoredKeyRequest) (*StoredKey, error) {
 	if err := checkMap("tags", req.Tags, MaxTags); err != nil || len(req.Tags) == 0 {
 		return nil, m.gate.Refuse(ctx, c, orElse(err, "tags are required"))
 	}
-	return m.change(ctx, c, req.Reference, func(_ gate.Approved, f *found) (gate.Outcome, error) {
+	return m.change(ctx, c, Reference{req.Name, req.ARN}, func(_ gate.Approved, f *found) (gate.Outcome, error) {
 		tags := maps.Clone(f.body.Tags)
 		if tags == nil {
 			tags = map[string]string{}
@@ -41,14 +43,17 @@ func (m *Manager) TagStoredKey(ctx context.Context, c *gate.Call, req TagRequest
 }
 
 // UntagStoredKey takes tags from a stored key; one that it does not have is no error.
-func (m *Manager) UntagStoredKey(ctx context.Context, c *gate.Call, req UntagRequest) (*StoredKey, error) {
+func (m *Manager) UntagStoredKey(ctx context.Context, c *gate.Call, req UntagStoredKeyRequest) (*StoredKey, error) {
 	if len(req.Names) == 0 || len(req.Names) > MaxTags {
 		return nil, m.gate.Refuse(ctx, c, gate.Errorf(gate.InvalidRequest, "names are 1 to %d", MaxTags))
 	}
-	return m.change(ctx, c, req.Reference, func(_ gate.Approved, f *found) (gate.Outcome, error) {
+	return m.change(ctx, c, Reference{req.Name, req.ARN}, func(_ gate.Approved, f *found) (gate.Outcome, error) {
 		tags := maps.Clone(f.body.Tags)
 		for _, name := range req.Names {
 			delete(tags, name)
+		}
+		if len(tags) == 0 {
+			tags = nil
 		}
 		f.body.Tags = tags
 		var p gate.Parameters

@@ -72,8 +72,8 @@ type StoredKey struct {
 	DeletionDate time.Time `json:"deletion_date,omitzero"`
 }
 
-// Version is one version as ListStoredKeyVersions shows it.
-type Version struct {
+// StoredVersion is one version as ListStoredKeyVersions shows it.
+type StoredVersion struct {
 	VersionID string            `json:"version_id"`
 	Stages    []Stage           `json:"stages,omitzero"`
 	CreatedAt time.Time         `json:"created_at"`

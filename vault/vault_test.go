@@ -75,10 +75,10 @@ func TestStoreAndRetrieve(t *testing.T) {
 	}
 	w.Reopen()
 	for want, req := range map[string]vault.RetrieveRequest{
-		"bytes \x00\xff\x01": {Reference: named("api-signing-key")},
-		"text one":           {Reference: vault.Reference{ARN: first.ARN}, Stage: vault.Previous},
-		"text next":          {Reference: named("api-signing-key"), Stage: vault.Pending},
-		"text one ":          {Reference: named("api-signing-key"), VersionID: first.VersionID},
+		"bytes \x00\xff\x01": {Name: "api-signing-key"},
+		"text one":           {ARN: first.ARN, Stage: vault.Previous},
+		"text next":          {Name: "api-signing-key", Stage: vault.Pending},
+		"text one ":          {Name: "api-signing-key", VersionID: first.VersionID},
 	} {
 		if got := w.text(req); got != strings.TrimSpace(want) && got != want {
 			t.Errorf("%+v: %q, want %q", req, got, want)
@@ -97,7 +97,7 @@ func TestStoreAndRetrieve(t *testing.T) {
 	}
 	// What was pending becomes current when it is stored so.
 	w.store(vault.StoreRequest{Name: "api-signing-key", Text: of("next")})
-	if got := w.text(vault.RetrieveRequest{Reference: named("api-signing-key"), Stage: vault.Previous}); got != "bytes \x00\xff\x01" {
+	if got := w.text(vault.RetrieveRequest{Name: "api-signing-key", Stage: vault.Previous}); got != "bytes \x00\xff\x01" {
 		t.Errorf("previous %q", got)
 	}
 }
@@ -142,17 +142,17 @@ func TestRefuses(t *testing.T) {
 		}
 	}
 	for name, req := range map[string]vault.RetrieveRequest{
-		"no such": {Reference: named("b")}, "no stage": {Reference: named("a"), Stage: vault.Pending},
-		"no version": {Reference: named("a"), VersionID: "00000000-0000-7000-8000-000000000000"}, "bad version": {Reference: named("a"), VersionID: "x"},
-		"wrong suffix": {Reference: vault.Reference{ARN: "arn:aws:secretsmanager:us-east-1:000000000000:secret:a-000000"}},
+		"no such": {Name: "b"}, "no stage": {Name: "a", Stage: vault.Pending},
+		"no version": {Name: "a", VersionID: "00000000-0000-7000-8000-000000000000"}, "bad version": {Name: "a", VersionID: "x"},
+		"wrong suffix": {ARN: "arn:aws:secretsmanager:us-east-1:000000000000:secret:a-000000"},
 	} {
 		if _, err := w.KeyVault().Retrieve(background, req); !errors.Is(err, gate.NotFound) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	for name, req := range map[string]vault.RetrieveRequest{
-		"nothing": {}, "both": {Reference: vault.Reference{Name: "a", ARN: "b"}}, "an odd stage": {Reference: named("a"), Stage: "last"},
-		"no ARN": {Reference: vault.Reference{ARN: "a"}},
+		"nothing": {}, "both": {Name: "a", ARN: "b"}, "an odd stage": {Name: "a", Stage: "last"},
+		"no ARN": {ARN: "a"},
 	} {
 		if _, err := w.KeyVault().Retrieve(background, req); !errors.Is(err, gate.InvalidRequest) {
 			t.Errorf("%s: %v", name, err)
@@ -166,7 +166,7 @@ func TestNothingShown(t *testing.T) {
 	const canary = "canary-8f3a1c"
 	w.store(vault.StoreRequest{Name: "a", Text: of(canary)})
 	w.store(vault.StoreRequest{Name: "a", Value: []byte(canary)})
-	_, err := w.KeyVault().Retrieve(background, vault.RetrieveRequest{Reference: named("a")})
+	_, err := w.KeyVault().Retrieve(background, vault.RetrieveRequest{Name: "a"})
 	w.must(err)
 	for _, kind := range store.Kinds() {
 		for _, item := range w.Items(kind) {
@@ -196,15 +196,15 @@ func TestDelete(t *testing.T) {
 		w.store(vault.StoreRequest{Name: "a", Text: of("old")})
 	}
 	v := w.KeyVault()
-	if _, err := v.DeleteStoredKey(background, vault.DeleteRequest{Reference: named("a"), Days: 6}); !errors.Is(err, gate.InvalidRequest) {
+	if _, err := v.DeleteStoredKey(background, vault.DeleteStoredKeyRequest{Name: "a", Days: 6}); !errors.Is(err, gate.InvalidRequest) {
 		t.Errorf("in 6 days: %v", err)
 	}
-	_, err := v.DeleteStoredKey(background, vault.DeleteRequest{Reference: named("a"), Days: 7})
+	_, err := v.DeleteStoredKey(background, vault.DeleteStoredKeyRequest{Name: "a", Days: 7})
 	w.must(err)
 	for name, err := range map[string]error{
-		"retrieve": second(v.Retrieve(background, vault.RetrieveRequest{Reference: named("a")})),
+		"retrieve": second(v.Retrieve(background, vault.RetrieveRequest{Name: "a"})),
 		"store":    second(v.Store(background, vault.StoreRequest{Name: "a", Text: of("x")})),
-		"delete":   second(v.DeleteStoredKey(background, vault.DeleteRequest{Reference: named("a")})),
+		"delete":   second(v.DeleteStoredKey(background, vault.DeleteStoredKeyRequest{Name: "a"})),
 	} {
 		if !errors.Is(err, gate.InvalidState) {
 			t.Errorf("%s: %v", name, err)
@@ -213,10 +213,10 @@ func TestDelete(t *testing.T) {
 	w.Clock.Advance(7*day - time.Second)
 	_, err = v.RestoreStoredKey(background, named("a"))
 	w.must(err)
-	if got := w.text(vault.RetrieveRequest{Reference: named("a")}); got != "text old" {
+	if got := w.text(vault.RetrieveRequest{Name: "a"}); got != "text old" {
 		t.Errorf("restored: %s", got)
 	}
-	_, err = v.DeleteStoredKey(background, vault.DeleteRequest{Reference: named("a"), Days: 7})
+	_, err = v.DeleteStoredKey(background, vault.DeleteStoredKeyRequest{Name: "a", Days: 7})
 	w.must(err)
 	w.Clock.Advance(7 * day)
 	if _, err := v.RestoreStoredKey(background, named("a")); !errors.Is(err, gate.NotFound) {
@@ -267,15 +267,15 @@ func TestMasterRotates(t *testing.T) {
 	// A compromised version is given up likewise; until then it unwraps, as recovery.
 	_, err = w.KeyManager().MarkCompromised(background, keys.CompromiseRequest{Key: master.ID + "@2", Reason: "test"})
 	w.must(err)
-	w.text(vault.RetrieveRequest{Reference: named("n1")})
+	w.text(vault.RetrieveRequest{Name: "n1"})
 	w.must(w.Rewrap(background))
 	w.Reopen()
-	if got := w.text(vault.RetrieveRequest{Reference: named("n7")}); got != "text v" {
+	if got := w.text(vault.RetrieveRequest{Name: "n7"}); got != "text v" {
 		t.Errorf("retrieved %q", got)
 	}
 	_, err = w.KeyManager().DisableKey(background, master.ID)
 	w.must(err)
-	if _, err := w.KeyVault().Retrieve(background, vault.RetrieveRequest{Reference: named("n7")}); !errors.Is(err, gate.InvalidState) {
+	if _, err := w.KeyVault().Retrieve(background, vault.RetrieveRequest{Name: "n7"}); !errors.Is(err, gate.InvalidState) {
 		t.Errorf("under a disabled master key: %v", err)
 	}
 	if _, err := w.KeyVault().Store(background, vault.StoreRequest{Name: "n7", Text: of("x")}); !errors.Is(err, gate.InvalidState) {
@@ -302,7 +302,7 @@ func TestGenerate(t *testing.T) {
 		for i := range 2 {
 			name := fmt.Sprint(what, i)
 			w.store(vault.StoreRequest{Name: name, Generate: what})
-			got := w.text(vault.RetrieveRequest{Reference: named(name)})
+			got := w.text(vault.RetrieveRequest{Name: name})
 			if seen[got] {
 				t.Errorf("%s makes the same twice", what)
 			}
@@ -310,7 +310,7 @@ func TestGenerate(t *testing.T) {
 		}
 	}
 	w.store(vault.StoreRequest{Name: "db", Generate: "password", Rotation: "rate(30 days)", Metadata: map[string]string{"user": "haven"}})
-	before := w.text(vault.RetrieveRequest{Reference: named("db")})
+	before := w.text(vault.RetrieveRequest{Name: "db"})
 	check := func() *rotation.CheckAnswer {
 		out, err := w.RotationScheduler().CheckRotation(background, rotation.CheckRequest{})
 		w.must(err)
@@ -324,8 +324,8 @@ func TestGenerate(t *testing.T) {
 	if out := check(); len(out.Done) != 1 || out.Done[0].Do != "rotate" {
 		t.Errorf("at its time: %+v", out)
 	}
-	after := w.text(vault.RetrieveRequest{Reference: named("db")})
-	if after == before || w.text(vault.RetrieveRequest{Reference: named("db"), Stage: vault.Previous}) != before {
+	after := w.text(vault.RetrieveRequest{Name: "db"})
+	if after == before || w.text(vault.RetrieveRequest{Name: "db", Stage: vault.Previous}) != before {
 		t.Error("it was not rotated, or the one before is not previous")
 	}
 	if out := check(); len(out.Done) != 0 {
@@ -360,7 +360,7 @@ func TestList(t *testing.T) {
 	for _, name := range []string{"camp/a", "camp/b", long, "lab/a"} {
 		w.store(vault.StoreRequest{Name: name, Text: of("x"), Tags: map[string]string{"site": name[:3]}})
 	}
-	names := func(v haven.KeyVault, req vault.ListRequest) (out []string) {
+	names := func(v haven.KeyVault, req vault.ListStoredKeysRequest) (out []string) {
 		for {
 			page, err := v.ListStoredKeys(background, req)
 			w.must(err)
@@ -373,20 +373,20 @@ func TestList(t *testing.T) {
 		}
 	}
 	for _, c := range []struct {
-		req  vault.ListRequest
+		req  vault.ListStoredKeysRequest
 		want []string
 	}{
-		{vault.ListRequest{}, []string{"camp/a", "camp/b", long, "lab/a"}},
-		{vault.ListRequest{Limit: 1}, []string{"camp/a", "camp/b", long, "lab/a"}},
-		{vault.ListRequest{Prefix: "camp/"}, []string{"camp/a", "camp/b", long}},
-		{vault.ListRequest{Tag: "site=lab"}, []string{"lab/a"}},
-		{vault.ListRequest{Tag: "nothing"}, nil},
+		{vault.ListStoredKeysRequest{}, []string{"camp/a", "camp/b", long, "lab/a"}},
+		{vault.ListStoredKeysRequest{Limit: 1}, []string{"camp/a", "camp/b", long, "lab/a"}},
+		{vault.ListStoredKeysRequest{Prefix: "camp/"}, []string{"camp/a", "camp/b", long}},
+		{vault.ListStoredKeysRequest{Tag: "site=lab"}, []string{"lab/a"}},
+		{vault.ListStoredKeysRequest{Tag: "nothing"}, nil},
 	} {
 		if got := names(w.KeyVault(), c.req); !slices.Equal(got, c.want) {
 			t.Errorf("%+v: %q", c.req, got)
 		}
 	}
-	if got := w.text(vault.RetrieveRequest{Reference: named(long)}); got != "text x" {
+	if got := w.text(vault.RetrieveRequest{Name: long}); got != "text x" {
 		t.Errorf("a long name: %s", got)
 	}
 	clerk, err := w.Identity().CreatePrincipal(background, identity.CreatePrincipalRequest{Kind: identity.User, Name: "clerk"})
@@ -397,11 +397,11 @@ func TestList(t *testing.T) {
 	w.must(err)
 	id, _ := gate.ParseID(clerk.ID.String())
 	as := w.As(id).KeyVault()
-	if got := names(as, vault.ListRequest{}); !slices.Equal(got, []string{"camp/a"}) {
+	if got := names(as, vault.ListStoredKeysRequest{}); !slices.Equal(got, []string{"camp/a"}) {
 		t.Errorf("the clerk sees %q", got)
 	}
 	for name, allowed := range map[string]bool{"camp/a": true, "camp/b": false, "lab/a": false, "nothing": false} {
-		_, err := as.Retrieve(background, vault.RetrieveRequest{Reference: named(name)})
+		_, err := as.Retrieve(background, vault.RetrieveRequest{Name: name})
 		if allowed && err != nil || !allowed && !errors.Is(err, gate.AccessDenied) {
 			t.Errorf("the clerk retrieves %s: %v", name, err)
 		}
@@ -418,7 +418,7 @@ func TestVersionsAreBounded(t *testing.T) {
 	if n := len(w.Items(store.KindStoredVersion)); n != vault.MaxVersions {
 		t.Errorf("%d versions", n)
 	}
-	if got := w.text(vault.RetrieveRequest{Reference: named("a"), Stage: vault.Previous}); got != fmt.Sprint("text ", vault.MaxVersions+3) {
+	if got := w.text(vault.RetrieveRequest{Name: "a", Stage: vault.Previous}); got != fmt.Sprint("text ", vault.MaxVersions+3) {
 		t.Errorf("previous: %s", got)
 	}
 }
@@ -428,13 +428,13 @@ func TestRolledBack(t *testing.T) {
 	w := newWorld(t)
 	w.store(vault.StoreRequest{Name: "a", Text: of("x")})
 	before := w.Items(store.KindStored)[0]
-	_, err := w.KeyVault().DeleteStoredKey(background, vault.DeleteRequest{Reference: named("a")})
+	_, err := w.KeyVault().DeleteStoredKey(background, vault.DeleteStoredKeyRequest{Name: "a"})
 	w.must(err)
 	w.Damaged = true
 	w.Close()
 	w.Config.Store = &rolledBack{w.Store, before}
 	w.must(w.TryReopen())
-	if _, err := w.KeyVault().Retrieve(background, vault.RetrieveRequest{Reference: named("a")}); !errors.Is(err, gate.Tampered) {
+	if _, err := w.KeyVault().Retrieve(background, vault.RetrieveRequest{Name: "a"}); !errors.Is(err, gate.Tampered) {
 		t.Errorf("retrieved: %v", err)
 	}
 }

@@ -230,6 +230,25 @@ var conversation = []exchange{
 	{ask: `{"approval":"$APPROVAL"}`, operation: "withdraw-approval"},
 	{ask: `{"approval":"$APPROVAL"}`, operation: "approve", code: gate.InvalidState},
 	{ask: `{"approval":"00000000-0000-7000-8000-000000000000"}`, operation: "describe-approval", code: gate.NotFound},
+	{ask: `{"name":"api-signing-key","text":"geheim","metadata":{"algorithm":"RSA-2048","created_by":"system"},"kms_key_id":"alias/haven-master","tags":{"team":"clinic"}}`, operation: "store-key"},
+	{ask: `{"name":"api-signing-key","value":"AP8B"}`, operation: "store-key"},
+	{ask: `{"name":"db","generate":"AES_256","rotation":"rate(30 days)"}`, operation: "store-key"},
+	{ask: `{"name":"db","text":"x","value":"AP8B"}`, operation: "store-key", code: gate.InvalidRequest},
+	{ask: `{"name":"api-signing-key"}`, operation: "retrieve-key"},
+	{ask: `{"name":"api-signing-key","stage":"previous"}`, operation: "retrieve-key"},
+	{ask: `{"name":"nothing"}`, operation: "retrieve-key", code: gate.NotFound},
+	{ask: `{}`, operation: "list-stored-keys"},
+	{ask: `?prefix=api-&limit=1`, operation: "list-stored-keys", method: http.MethodGet},
+	{ask: `{"name":"api-signing-key"}`, operation: "list-stored-key-versions"},
+	{ask: `?name=api-signing-key`, operation: "list-stored-key-versions", method: http.MethodGet},
+	{ask: `{"name":"api-signing-key"}`, operation: "describe-stored-key"},
+	{ask: `?name=api-signing-key`, operation: "describe-stored-key", method: http.MethodGet},
+	{ask: `{"name":"db"}`, operation: "rotate-stored-key"},
+	{ask: `{"name":"db","tags":{"site":"camp-3"}}`, operation: "tag-stored-key"},
+	{ask: `{"name":"db","names":["site"]}`, operation: "untag-stored-key"},
+	{ask: `{"name":"db","days":7}`, operation: "delete-stored-key"},
+	{ask: `{"name":"db"}`, operation: "retrieve-key", code: gate.InvalidState},
+	{ask: `{"name":"db"}`, operation: "restore-stored-key"},
 	{ask: `{"dry_run":true}`, operation: "check-rotation"},
 	{ask: `{"limit":7}`, operation: "check-rotation"},
 	{ask: `{"limit":1001}`, operation: "check-rotation", code: gate.InvalidRequest},
@@ -369,6 +388,7 @@ var (
 	digest       = regexp.MustCompile(`"[0-9a-f]{64}"`)
 	accessKeyID  = regexp.MustCompile(`"AKIA[A-Z2-7]{16}"`)
 	accessSecret = regexp.MustCompile(`"secret_access_key":"[A-Za-z0-9+/]{40}"`)
+	storedARN    = regexp.MustCompile(`(:secret:[a-z/-]+)-[A-Za-z0-9]{6}"`)
 	cursor       = regexp.MustCompile(`"next_cursor":"[^"]+"`)
 )
 
@@ -395,6 +415,7 @@ func (p placeholders) replace(s string) string {
 	s = accessKeyID.ReplaceAllString(s, `"<access key id>"`)
 	s = accessSecret.ReplaceAllString(s, `"secret_access_key":"<secret>"`)
 	s = token.ReplaceAllString(s, `"import_token":"<token>"`)
+	s = storedARN.ReplaceAllString(s, `$1-<suffix>"`)
 	return cursor.ReplaceAllString(s, `"next_cursor":"<cursor>"`)
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"reflect"
+	"slices"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -34,36 +35,33 @@ func (r *route) methods() string {
 }
 
 // routes lists every operation that has a route.
-func routes() []*route {
+func routes() []*route { return slices.Concat(keyRoutes(), accessRoutes(), storedRoutes()) }
+
+// storedRoutes are those of the Key Vault and the Rotation Scheduler.
+func storedRoutes() []*route {
 	return []*route{
-		of(gate.CreateKey, (*keys.Manager).CreateKey),
-		of(gate.DescribeKey, (*keys.Manager).DescribeKey),
-		of(gate.ListKeys, (*keys.Manager).ListKeys),
-		of(gate.ListKeyVersions, (*keys.Manager).ListKeyVersions),
-		of(gate.UpdateKey, (*keys.Manager).UpdateKey),
-		of(gate.RotateKey, (*keys.Manager).RotateKey),
-		of(gate.EnableKey, (*keys.Manager).EnableKey),
-		of(gate.DisableKey, (*keys.Manager).DisableKey),
-		of(gate.DeprecateVersion, (*keys.Manager).DeprecateVersion),
-		of(gate.MarkCompromised, (*keys.Manager).MarkCompromised),
-		of(gate.ScheduleKeyDeletion, (*keys.Manager).ScheduleKeyDeletion),
-		of(gate.CancelKeyDeletion, (*keys.Manager).CancelKeyDeletion),
-		of(gate.CreateAlias, (*keys.Manager).CreateAlias),
-		of(gate.UpdateAlias, (*keys.Manager).UpdateAlias),
-		of(gate.DeleteAlias, (*keys.Manager).DeleteAlias),
-		of(gate.ListAliases, (*keys.Manager).ListAliases),
-		of(gate.TagKey, (*keys.Manager).TagKey),
-		of(gate.UntagKey, (*keys.Manager).UntagKey),
-		of(gate.GetActiveKey, (*keys.Manager).GetActiveKey),
-		of(gate.RestoreVersion, (*keys.Manager).RestoreVersion),
-		of(gate.PutKeyPolicy, (*keys.Manager).PutKeyPolicy),
-		of(gate.GetKeyPolicy, (*keys.Manager).GetKeyPolicy),
-		of(gate.CreateGrant, (*keys.Manager).CreateGrant),
-		of(gate.LintKey, (*keys.Manager).LintKey),
-		of(gate.ListGrants, (*keys.Manager).ListGrants),
-		of(gate.RevokeGrant, (*keys.Manager).RevokeGrant),
-		of(gate.RetireGrant, (*keys.Manager).RetireGrant),
-		by(gate.ListRecords, func(c *Config) *audit.Reader { return c.Audit }, (*audit.Reader).ListRecords),
+		when(gate.CheckRotation, (*rotation.Scheduler).CheckRotation),
+		when(gate.ExecuteRotations, (*rotation.Scheduler).ExecuteRotations),
+		when(gate.ListDue, (*rotation.Scheduler).ListDue),
+		when(gate.ScheduleRotationCheck, (*rotation.Scheduler).ScheduleRotationCheck),
+		when(gate.DescribeRotationSchedule, (*rotation.Scheduler).DescribeRotationSchedule),
+		when(gate.AdvanceClock, (*rotation.Scheduler).AdvanceClock),
+		stored(gate.StoreKey, (*vault.Manager).StoreKey),
+		stored(gate.RetrieveKey, (*vault.Manager).RetrieveKey),
+		stored(gate.ListStoredKeys, (*vault.Manager).ListStoredKeys),
+		stored(gate.ListStoredKeyVersions, (*vault.Manager).ListStoredKeyVersions),
+		stored(gate.DescribeStoredKey, (*vault.Manager).DescribeStoredKey),
+		stored(gate.DeleteStoredKey, (*vault.Manager).DeleteStoredKey),
+		stored(gate.RestoreStoredKey, (*vault.Manager).RestoreStoredKey),
+		stored(gate.RotateStoredKey, (*vault.Manager).RotateStoredKey),
+		stored(gate.TagStoredKey, (*vault.Manager).TagStoredKey),
+		stored(gate.UntagStoredKey, (*vault.Manager).UntagStoredKey),
+	}
+}
+
+// accessRoutes are those of principals and of what they may.
+func accessRoutes() []*route {
+	return []*route{
 		who(gate.CreatePrincipal, (*identity.Manager).CreatePrincipal),
 		who(gate.CreatePolicy, (*identity.Manager).CreatePolicy),
 		who(gate.DescribePolicy, (*identity.Manager).DescribePolicy),
@@ -98,22 +96,40 @@ func routes() []*route {
 		who(gate.ListApprovals, (*identity.Manager).ListApprovals),
 		who(gate.DescribeApproval, (*identity.Manager).DescribeApproval),
 		who(gate.WithdrawApproval, (*identity.Manager).WithdrawApproval),
-		when(gate.CheckRotation, (*rotation.Scheduler).CheckRotation),
-		when(gate.ExecuteRotations, (*rotation.Scheduler).ExecuteRotations),
-		when(gate.ListDue, (*rotation.Scheduler).ListDue),
-		when(gate.ScheduleRotationCheck, (*rotation.Scheduler).ScheduleRotationCheck),
-		when(gate.DescribeRotationSchedule, (*rotation.Scheduler).DescribeRotationSchedule),
-		when(gate.AdvanceClock, (*rotation.Scheduler).AdvanceClock),
-		stored(gate.StoreKey, (*vault.Manager).StoreKey),
-		stored(gate.RetrieveKey, (*vault.Manager).RetrieveKey),
-		stored(gate.ListStoredKeys, (*vault.Manager).ListStoredKeys),
-		stored(gate.ListStoredKeyVersions, (*vault.Manager).ListStoredKeyVersions),
-		stored(gate.DescribeStoredKey, (*vault.Manager).DescribeStoredKey),
-		stored(gate.DeleteStoredKey, (*vault.Manager).DeleteStoredKey),
-		stored(gate.RestoreStoredKey, (*vault.Manager).RestoreStoredKey),
-		stored(gate.RotateStoredKey, (*vault.Manager).RotateStoredKey),
-		stored(gate.TagStoredKey, (*vault.Manager).TagStoredKey),
-		stored(gate.UntagStoredKey, (*vault.Manager).UntagStoredKey),
+	}
+}
+
+// keyRoutes are those of the Key Manager and of the server.
+func keyRoutes() []*route {
+	return []*route{
+		of(gate.CreateKey, (*keys.Manager).CreateKey),
+		of(gate.DescribeKey, (*keys.Manager).DescribeKey),
+		of(gate.ListKeys, (*keys.Manager).ListKeys),
+		of(gate.ListKeyVersions, (*keys.Manager).ListKeyVersions),
+		of(gate.UpdateKey, (*keys.Manager).UpdateKey),
+		of(gate.RotateKey, (*keys.Manager).RotateKey),
+		of(gate.EnableKey, (*keys.Manager).EnableKey),
+		of(gate.DisableKey, (*keys.Manager).DisableKey),
+		of(gate.DeprecateVersion, (*keys.Manager).DeprecateVersion),
+		of(gate.MarkCompromised, (*keys.Manager).MarkCompromised),
+		of(gate.ScheduleKeyDeletion, (*keys.Manager).ScheduleKeyDeletion),
+		of(gate.CancelKeyDeletion, (*keys.Manager).CancelKeyDeletion),
+		of(gate.CreateAlias, (*keys.Manager).CreateAlias),
+		of(gate.UpdateAlias, (*keys.Manager).UpdateAlias),
+		of(gate.DeleteAlias, (*keys.Manager).DeleteAlias),
+		of(gate.ListAliases, (*keys.Manager).ListAliases),
+		of(gate.TagKey, (*keys.Manager).TagKey),
+		of(gate.UntagKey, (*keys.Manager).UntagKey),
+		of(gate.GetActiveKey, (*keys.Manager).GetActiveKey),
+		of(gate.RestoreVersion, (*keys.Manager).RestoreVersion),
+		of(gate.PutKeyPolicy, (*keys.Manager).PutKeyPolicy),
+		of(gate.GetKeyPolicy, (*keys.Manager).GetKeyPolicy),
+		of(gate.CreateGrant, (*keys.Manager).CreateGrant),
+		of(gate.LintKey, (*keys.Manager).LintKey),
+		of(gate.ListGrants, (*keys.Manager).ListGrants),
+		of(gate.RevokeGrant, (*keys.Manager).RevokeGrant),
+		of(gate.RetireGrant, (*keys.Manager).RetireGrant),
+		by(gate.ListRecords, func(c *Config) *audit.Reader { return c.Audit }, (*audit.Reader).ListRecords),
 		of(gate.GenerateRandom, (*keys.Manager).GenerateRandom),
 		hot[EncryptBody, EncryptedBody](gate.Encrypt, (*exchange).encrypt),
 		hot[DecryptBody, DecryptedBody](gate.Decrypt, (*exchange).decrypt),

@@ -98,7 +98,7 @@ func TestJSONTestSuite(t *testing.T) {
 // askNothing are the operations that need no member.
 var askNothing = []string{"list-keys", "list-aliases", "list-records", "generate-random", "accept-clock",
 	"list-principals", "list-groups", "list-credentials", "list-policies", "list-approvals", "get-caller-identity",
-	"check-rotation", "list-due", "describe-rotation-schedule"}
+	"check-rotation", "list-stored-keys", "list-due", "describe-rotation-schedule"}
 
 // document sends a document of the suite as a whole body.
 func (w *world) document(op, name, text string) {

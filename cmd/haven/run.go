@@ -137,7 +137,7 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(
 		a.dev(), a.demo(), a.init(), a.serve(),
 		a.key(), a.encrypt(), a.decrypt(), a.reEncrypt(), a.dataKey(), a.random(),
-		a.sign(), a.verify(), a.mac(), a.verifyMAC(), a.publicKey(), a.agree(), a.encapsulate(), a.decapsulate(),
+		a.vault(), a.sign(), a.verify(), a.mac(), a.verifyMAC(), a.publicKey(), a.agree(), a.encapsulate(), a.decapsulate(),
 		a.hpkeSeal(), a.hpkeOpen(),
 		a.principal(), a.group(), a.credential(), a.policy(), a.role(), a.whoami(), a.access(), a.grant(),
 		a.status(), a.rotation(), a.audit(), a.approval(), a.unseal(), a.seal(), a.clock(), a.fsck(), a.bench(), a.benchServer(), a.version(),

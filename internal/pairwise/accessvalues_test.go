@@ -58,6 +58,24 @@ func (w *world) access(f field) []any {
 	case "request object", "request <nil>":
 		return []any{object{"key": w.kinds[data]}, object{"key": "alias/nobody"}, object{}, object{"key": 17}, object{"key": w.kinds[data], "for": "1h"},
 			object{"no_such_member": "x"}, object{"approval": absentKey}, object{"slot": "recovery", "kind": "key-file"}, junk{object{"purpose": strings.Repeat("x", 70_000)}}}
+	case "arn string":
+		return append(append([]any{}, w.made["stored"]...), texts([]string{}, "arn:aws:secretsmanager:us-east-1:000000000000:secret:stored-abcdef", "arn:aws:secretsmanager:us-east-1:111122223333:secret:stored-abcdef", "stored", "", strings.Repeat("x", 900))...)
+	case "metadata object":
+		return []any{object{}, object{"algorithm": "RSA-2048"}, object{"": "x"}, object{"long": strings.Repeat("x", 257)}, junk{object{"n": 17}}}
+	case "kms_key_id string":
+		return texts([]string{}, "alias/haven-master", w.kinds[data], "alias/nobody", "")
+	case "generate string":
+		return texts([]string{}, "password", "AES_256", "ECC_NIST_P256", "RSA_512", "")
+	case "rotation string":
+		return texts([]string{}, "rate(30 days)", "never", "rate(1 week)", "cron(0 8 31 2 ? *)", "", strings.Repeat("x", 300))
+	case "stage string":
+		return texts([]string{}, "current", "pending", "previous", "last", "")
+	case "version_id string":
+		return texts([]string{}, absentKey, "x", "")
+	case "text string":
+		return texts([]string{}, "x", "", "żółć", strings.Repeat("x", 65_537))
+	case "value string":
+		return texts([]string{}, "AP8B", "", "no base64", strings.Repeat("AAAA", 21_846))
 	case "seconds integer":
 		return numbers(1, 60, 0, -1, 315619200, 315619201, 1<<62)
 	case "dry_run boolean":

@@ -199,6 +199,8 @@ func (w *world) base(operation, key string) object {
 		"schedule-rotation-check":    {"expression": "rate(1 day)"},
 		"describe-rotation-schedule": {},
 		"advance-clock":              {"seconds": 1},
+		"store-key":                  {"name": "stored", "text": "x"},
+		"list-stored-keys":           {},
 		"list-aliases":               {},
 		"list-approvals":             {},
 		"request-approval":           {"operation": "disable-key", "request": object{"key": key}},
@@ -232,6 +234,18 @@ func (w *world) prepared(operation, key string) object {
 		return object{"approval": w.done("request-approval", object{"operation": "disable-key", "request": object{"key": key}})["approval_id"]}
 	case "approve":
 		return object{"approval": w.askedByAnother(key)}
+	case "retrieve-key", "describe-stored-key", "list-stored-key-versions", "delete-stored-key", "rotate-stored-key", "tag-stored-key", "untag-stored-key", "restore-stored-key":
+		request := object{"name": w.fresh()}
+		w.done("store-key", object{"name": request["name"], "generate": "password"})
+		switch operation {
+		case "restore-stored-key":
+			w.done("delete-stored-key", request)
+		case "tag-stored-key":
+			request["tags"] = object{"team": "clinic"}
+		case "untag-stored-key":
+			request["names"] = []any{"team"}
+		}
+		return request
 	case "cancel-key-deletion":
 		id := w.create(keys.Kind{Type: "data"})
 		w.done("schedule-key-deletion", object{"key": id})
