@@ -97,7 +97,7 @@ func (s *System) newScheduler() *rotation.Scheduler {
 
 // dueOfKey asks the Key Manager.
 func (s *System) dueOfKey(ctx context.Context, item *store.Item) ([]rotation.Task, error) {
-	found, err := s.ring.Due(ctx, item)
+	found, err := s.manager.Due(ctx, item)
 	out := make([]rotation.Task, len(found))
 	for i, d := range found {
 		out[i] = rotation.Task{

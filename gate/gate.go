@@ -285,6 +285,15 @@ func (g *Gate) Own(ctx context.Context, c *Call, op *Operation) (*Call, error) {
 	return own, g.authenticate(ctx, own)
 }
 
+// Look returns a reading for looking at things outside of an operation: what is loaded with it the caches
+// keep, and nothing is decided by it.
+func (g *Gate) Look() *Reading {
+	r := new(Reading)
+	resets, _ := g.view.recent.takenBack()
+	r.begin(g.seq.applied.get().N, resets)
+	return r
+}
+
 // Refuse records that an authenticated call was not understood, or was over a limit, and returns
 // the error to answer. err should be an *Error; anything else becomes Internal.
 func (g *Gate) Refuse(ctx context.Context, c *Call, err error) error {

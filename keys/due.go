@@ -20,28 +20,32 @@ type Due struct {
 	ARN     string
 	Type    Type
 	Alias   string // "alias/NAME"; empty where the key has none
+	// revision is that of the item when it was looked at.
+	revision uint64
 	// ExpiresAt is when the cryptoperiod of a primary that is to be rotated ends.
 	ExpiresAt time.Time
 }
 
 // Due returns what deadlines ask to be done about a stored key or version, whether or not their time
 // has come; nothing about other items. It looks at states only and reads no material.
-func (r *Ring) Due(ctx context.Context, item *store.Item) ([]Due, error) {
+func (m *Manager) Due(ctx context.Context, item *store.Item) ([]Due, error) {
+	r, reading := m.ring, m.gate.Look()
 	if item.Kind != store.KindKey && item.Kind != store.KindVersion {
 		return nil, nil
 	}
-	key, _, err := r.loadKey(ctx, idOf(item.ID))
+	// The caches hold it then for who does what is due; whether that is still so is asked there.
+	key, err := r.key(ctx, reading, idOf(item.ID))
 	if isNotFound(err) {
 		return nil, nil // its key went meanwhile
 	}
 	if err != nil {
 		return nil, err
 	}
-	due := Due{Key: idOf(item.ID), ARN: key.arn, Type: key.body.Type}
+	due := Due{Key: idOf(item.ID), revision: item.Revision, ARN: key.arn, Type: key.body.Type}
 	if names := key.body.aliases(); len(names) > 0 {
 		due.Alias = "alias/" + names[0]
 	}
-	found, err := r.dues(ctx, &key.body, item, &due)
+	found, err := r.dues(ctx, reading, &key.body, item, &due)
 	out := make([]Due, len(found))
 	for i := range found {
 		out[i] = due
@@ -51,7 +55,7 @@ func (r *Ring) Due(ctx context.Context, item *store.Item) ([]Due, error) {
 }
 
 // dues tells what an item of a key asks for, and completes what is told of each.
-func (r *Ring) dues(ctx context.Context, key *keyBody, item *store.Item, due *Due) ([]lifecycle.Due, error) {
+func (r *Ring) dues(ctx context.Context, reading *gate.Reading, key *keyBody, item *store.Item, due *Due) ([]lifecycle.Due, error) {
 	if item.Kind == store.KindKey {
 		return r.duesOfKey(ctx, due.Key, key)
 	}
@@ -59,27 +63,27 @@ func (r *Ring) dues(ctx context.Context, key *keyBody, item *store.Item, due *Du
 		return nil, nil
 	}
 	due.Version = binary.BigEndian.Uint32([]byte(item.ID[16:]))
-	v, _, err := r.loadVersion(ctx, versionID{due.Key, due.Version})
+	v, err := r.version(ctx, reading, due.Key, due.Version)
 	if err != nil {
 		return nil, err
 	}
-	due.ExpiresAt = v.body.Life.ExpiresAt
+	due.ExpiresAt, due.revision = v.body.Life.ExpiresAt, v.item.Revision
 	life, _ := lifecycle.AdvanceKey(key.Life, r.cfg.View.Now()) // which is done first, if it is due
 	found := lifecycle.Dues(life, v.body.Life)
 	for i := range found {
 		if found[i].Work == lifecycle.WorkRotate && found[i].Waits == "" {
-			found[i].Waits, err = r.masterHinders(ctx, key)
+			found[i].Waits, err = r.masterHinders(ctx, reading, key)
 		}
 	}
 	return found, err
 }
 
 // masterHinders says why the master key cannot wrap a new version; "" if it can.
-func (r *Ring) masterHinders(ctx context.Context, key *keyBody) (lifecycle.Reason, error) {
+func (r *Ring) masterHinders(ctx context.Context, reading *gate.Reading, key *keyBody) (lifecycle.Reason, error) {
 	if key.Master.IsZero() {
 		return "", nil
 	}
-	master, _, err := r.loadKey(ctx, key.Master)
+	master, err := r.key(ctx, reading, key.Master)
 	if err != nil {
 		return "", missingMaster(err)
 	}
@@ -138,7 +142,7 @@ func (m *Manager) Settle(ctx context.Context, c *gate.Call, d Due) (done bool, p
 	}
 	defer finished()
 	for more := true; more; {
-		if more, err = m.ring.stillDue(ctx, &d); err != nil || !more {
+		if more, err = m.stillDue(ctx, &d); err != nil || !more {
 			return done, primary, err
 		}
 		how := settling[d.Work]
@@ -155,7 +159,7 @@ func (m *Manager) Settle(ctx context.Context, c *gate.Call, d Due) (done bool, p
 		if err != nil || idle {
 			return done, primary, err
 		}
-		done = true
+		done, d.revision = true, 0
 		if d.Work == lifecycle.WorkRotate {
 			primary = key.Version
 		}
@@ -173,17 +177,21 @@ func versionText(key gate.ID, version uint32) string {
 }
 
 // stillDue tells whether something is to be done by the store as it is now.
-func (r *Ring) stillDue(ctx context.Context, d *Due) (bool, error) {
+func (m *Manager) stillDue(ctx context.Context, d *Due) (bool, error) {
 	ref := keyRef(d.Key)
 	if d.Version != 0 {
 		ref = versionRef(versionID{d.Key, d.Version})
+		v, err := m.ring.version(ctx, m.gate.Look(), d.Key, d.Version)
+		if err == nil && v.item.Revision == d.revision {
+			return true, nil // as when it was looked at
+		}
 	}
-	items, _, err := r.cfg.View.Get(ctx, ref)
+	items, _, err := m.ring.cfg.View.Get(ctx, ref)
 	if err != nil || items[0].Revision == 0 {
 		return false, err
 	}
-	found, err := r.Due(ctx, &items[0])
-	now := r.cfg.View.Now()
+	found, err := m.Due(ctx, &items[0])
+	now := m.ring.cfg.View.Now()
 	return slices.ContainsFunc(found, func(f Due) bool {
 		return f.Work == d.Work && f.Waits == "" && !f.At.After(now)
 	}), err

@@ -188,13 +188,18 @@ func (r *Ring) loadVersion(ctx context.Context, v versionID) (*loadedVersion, st
 	if err != nil {
 		return nil, epoch, err
 	}
-	switch s := r.cfg.View.Stopped(versionRef(v)); {
-	case s.Destroyed:
-		body.Life.State = lifecycle.Destroyed
-	case s.Compromised:
-		body.Life.State, body.Life.WasCompromised = lifecycle.Compromised, true
-	}
+	r.stopVersion(items[0].Ref, &body.Life)
 	return &loadedVersion{item: items[0], body: *body}, epoch, nil
+}
+
+// stopVersion lays the stops chain over a version.
+func (r *Ring) stopVersion(ref store.Ref, life *lifecycle.Version) {
+	switch s := r.cfg.View.Stopped(ref); {
+	case s.Destroyed:
+		life.State = lifecycle.Destroyed
+	case s.Compromised:
+		life.State, life.WasCompromised = lifecycle.Compromised, true
+	}
 }
 
 func (r *Ring) loadAlias(ctx context.Context, name string) (gate.ID, store.Epoch, error) {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/haven-health/haven/gate"
@@ -17,10 +18,10 @@ const (
 	// MaxChecked is how many things one check-rotation does at most, and the default.
 	MaxChecked = 1000
 	// duePage is how many items are read at once.
-	duePage = 256
-	// together is how many things are done at the same time: their commits share batches, and others
-	// get their turn.
-	together = 32
+	duePage = 1000
+	// together is how many things are looked at, or done, at the same time: their commits share
+	// batches, and others get their turn.
+	together = 256
 	// maxPasses is how often a check goes through what is due again.
 	maxPasses = 3
 	// tries is how often a thing is tried that others' changes overtook.
@@ -101,24 +102,42 @@ func (s *Scheduler) each(ctx context.Context, by time.Time, f func([]Task, []sto
 		if err != nil {
 			return err
 		}
-		var tasks []Task
+		tasks, err := s.lookAt(ctx, page.Items, by)
+		if err != nil {
+			return err
+		}
 		var forgotten []store.Item
 		for i := range page.Items {
-			item := &page.Items[i]
-			if s.cfg.Sweeps[item.Kind] != nil {
-				forgotten = append(forgotten, *item)
+			if s.cfg.Sweeps[page.Items[i].Kind] != nil {
+				forgotten = append(forgotten, page.Items[i])
 			}
-			of, err := s.tasks(ctx, item, by)
-			if err != nil {
-				return err
-			}
-			tasks = append(tasks, of...)
 		}
 		if more, err := f(tasks, forgotten); err != nil || !more || !page.More {
 			return err
 		}
 		q.After = page.Items[len(page.Items)-1]
 	}
+}
+
+// lookAt returns what items ask for by a time, in their order.
+func (s *Scheduler) lookAt(ctx context.Context, items []store.Item, by time.Time) ([]Task, error) {
+	found, errs := make([][]Task, len(items)), make([]error, len(items))
+	inParallel(len(items), func(i int) { found[i], errs[i] = s.tasks(ctx, &items[i], by) })
+	return slices.Concat(found...), errors.Join(errs...)
+}
+
+// inParallel calls f with each number below n, several at a time, and waits for all.
+func inParallel(n int, f func(int)) {
+	var group sync.WaitGroup
+	var next atomic.Int64
+	for range min(n, together) {
+		group.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				f(i)
+			}
+		})
+	}
+	group.Wait()
 }
 
 // tasks returns what an item asks for by a time. One that cannot be read fails by itself.
@@ -194,16 +213,7 @@ func (s *Scheduler) pass(ctx context.Context, c *gate.Call, limit int, out *Chec
 func (s *Scheduler) settle(ctx context.Context, c *gate.Call, ready []Task, out *CheckAnswer) error {
 	results := make([]error, len(ready))
 	done := make([]bool, len(ready))
-	var group sync.WaitGroup
-	free := make(chan struct{}, together)
-	for i := range ready {
-		free <- struct{}{}
-		group.Go(func() {
-			defer func() { <-free }()
-			done[i], ready[i].NewVersion, results[i] = s.try(ctx, c, &ready[i])
-		})
-	}
-	group.Wait()
+	inParallel(len(ready), func(i int) { done[i], ready[i].NewVersion, results[i] = s.try(ctx, c, &ready[i]) })
 	for i, t := range ready {
 		err := results[i]
 		switch {
