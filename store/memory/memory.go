@@ -2,7 +2,7 @@
 // tests of what lies above it and as a yardstick for the stores that are durable.
 //
 // It guarantees all that package store promises, except that everything is gone with the process,
-// and that a listing costs in proportion to what is stored (one of what is due does not). It copies in and out: nothing it
+// and that a listing costs in proportion to what is stored of its kind, index value or first id bytes. It copies in and out: nothing it
 // returns shares memory with it. It is not for production and no flag selects it.
 package memory
 
@@ -30,6 +30,7 @@ type Store struct {
 	mu     sync.RWMutex
 	items  map[store.Ref]store.Item
 	due    map[int64]map[store.Ref]struct{} // what is due, by its span of time
+	groups map[group]map[store.Ref]struct{} // what a listing may be about
 	frames []store.Frame                    // never changed once appended
 	moved  []store.Moved                    // the last KeptEpochs
 	head   store.Head
@@ -41,7 +42,7 @@ var _ store.Store = (*Store)(nil)
 // New returns an empty store of the incarnation given.
 func New(incarnation uint64) *Store {
 	return &Store{
-		items: map[store.Ref]store.Item{}, due: map[int64]map[store.Ref]struct{}{},
+		items: map[store.Ref]store.Item{}, due: map[int64]map[store.Ref]struct{}{}, groups: map[group]map[store.Ref]struct{}{},
 		head: store.Head{Epoch: store.Epoch{Incarnation: incarnation}},
 	}
 }
@@ -68,18 +69,21 @@ func (s *Store) Commit(ctx context.Context, b *store.Batch) error {
 	for i := range b.Changes {
 		c := &b.Changes[i]
 		s.undue(c.Item.Ref)
+		if old, ok := s.items[c.Item.Ref]; ok {
+			for _, g := range groupsOf(&old) {
+				leave(s.groups, g, old.Ref)
+			}
+		}
 		if c.Delete {
 			delete(s.items, c.Item.Ref)
 			continue
 		}
 		s.items[c.Item.Ref] = clone(c.Item)
+		for _, g := range groupsOf(&c.Item) {
+			join(s.groups, g, c.Item.Ref)
+		}
 		if at := c.Item.Due; at != 0 {
-			in := s.due[spanOf(at)]
-			if in == nil {
-				in = map[store.Ref]struct{}{}
-				s.due[spanOf(at)] = in
-			}
-			in[c.Item.Ref] = struct{}{}
+			join(s.due, spanOf(at), c.Item.Ref)
 		}
 	}
 	s.frames = append(s.frames, store.Frame{Position: s.head.Position, Data: bytes.Clone(b.Frame)})
@@ -95,11 +99,61 @@ func (s *Store) Commit(ctx context.Context, b *store.Batch) error {
 func spanOf(due int64) int64 { return due >> 26 }
 
 // undue takes an item from what is due.
-func (s *Store) undue(ref store.Ref) {
-	at := spanOf(s.items[ref].Due)
-	delete(s.due[at], ref)
-	if len(s.due[at]) == 0 {
-		delete(s.due, at)
+func (s *Store) undue(ref store.Ref) { leave(s.due, spanOf(s.items[ref].Due), ref) }
+
+// group is what items have in common that listings ask for: their kind, and a value of an index, or the
+// first bytes of their ids.
+type group struct {
+	kind  store.Kind
+	place int // of an index; or one of the next two
+	value string
+}
+
+const (
+	whole  = -1 // all of a kind
+	prefix = -2 // those whose ids begin with prefixLen bytes
+)
+
+// prefixLen is how long the id of a key is, which the ids of its versions begin with.
+const prefixLen = 16
+
+func groupsOf(it *store.Item) []group {
+	out := []group{{it.Kind, whole, ""}}
+	if len(it.ID) >= prefixLen {
+		out = append(out, group{it.Kind, prefix, it.ID[:prefixLen]})
+	}
+	for place, value := range it.Index {
+		if value != "" {
+			out = append(out, group{it.Kind, place, value})
+		}
+	}
+	return out
+}
+
+// groupOf is the smallest that holds what a listing asks for.
+func groupOf(q *store.Query) group {
+	switch {
+	case q.Value != "":
+		return group{q.Kind, q.Index, q.Value}
+	case len(q.Prefix) >= prefixLen:
+		return group{q.Kind, prefix, q.Prefix[:prefixLen]}
+	}
+	return group{q.Kind, whole, ""}
+}
+
+func join[K comparable](sets map[K]map[store.Ref]struct{}, of K, ref store.Ref) {
+	in := sets[of]
+	if in == nil {
+		in = map[store.Ref]struct{}{}
+		sets[of] = in
+	}
+	in[ref] = struct{}{}
+}
+
+func leave[K comparable](sets map[K]map[store.Ref]struct{}, of K, ref store.Ref) {
+	delete(sets[of], ref)
+	if len(sets[of]) == 0 {
+		delete(sets, of)
 	}
 }
 
@@ -163,7 +217,12 @@ func (s *Store) List(ctx context.Context, q store.Query) (store.Page, error) {
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	found := s.collect(func(it *store.Item) bool { return selects(&q, it) })
+	var found []store.Item
+	for ref := range s.groups[groupOf(&q)] {
+		if it := s.items[ref]; selects(&q, &it) {
+			found = append(found, it)
+		}
+	}
 	slices.SortFunc(found, func(a, b store.Item) int {
 		if q.Reverse {
 			a, b = b, a
@@ -175,16 +234,6 @@ func (s *Store) List(ctx context.Context, q store.Query) (store.Page, error) {
 		page.Items = append(page.Items, clone(it))
 	}
 	return page, nil
-}
-
-func (s *Store) collect(selected func(*store.Item) bool) []store.Item {
-	var found []store.Item
-	for _, it := range s.items {
-		if selected(&it) {
-			found = append(found, it)
-		}
-	}
-	return found
 }
 
 func selects(q *store.Query, it *store.Item) bool {
