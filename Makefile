@@ -10,6 +10,7 @@ MAKEFLAGS += --no-print-directory
 # Pinned, so that the same tree is judged the same way everywhere.
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 MOTO := 5.2.5
+MYPY := 1.13.0
 SIMULATOR := @cloud-copilot/iam-simulate@0.1.173
 
 CYCLES ?= 200
@@ -62,7 +63,7 @@ check: format vet ## while working: format, vet, layout and documents, and tests
 .PHONY: test
 test: ## everything, as CI runs it: up to 25 minutes on 2 cores
 	ran=
-	for step in format vet lint vectors interop oracle unit race fips mutants crash rotations cuts fuzz models; do
+	for step in format vet lint vectors interop oracle python unit race fips mutants crash rotations cuts fuzz models; do
 		echo "== $$step"
 		began=$$SECONDS
 		$(MAKE) $$step KILLS=$(if $(filter file,$(origin KILLS)),50,$(KILLS)) CUTS=$(if $(filter file,$(origin CUTS)),1500,$(CUTS)) FUZZTIME=$(if $(filter file,$(origin FUZZTIME)),5s,$(FUZZTIME))
@@ -153,6 +154,22 @@ pairwise: ## a whole process is asked every pair of values of every parameter, d
 policies: ## COUNT random policies and requests, drawn by SEED: decisions against rules written a second time; 1 minute
 	echo "HAVEN_SEED=$(SEED)"
 	HAVEN_SEED=$(SEED) HAVEN_POLICIES=$(COUNT) go test -count=1 -timeout 60m -run '^TestLesson05' -v ./access | grep -v '^=== '
+
+.PHONY: python
+python: ## the Python client: its types, its tests, and the code of the text that Haven implements, against haven dev
+	$(call need,python3)
+	$(call need,$$(python3 -c 'import ensurepip' 2>/dev/null || echo python3-venv))
+	$(call venv,mypy-$(MYPY),'mypy==$(MYPY)')
+	text=$${HAVEN_VECTORS:-$(CURDIR)/../shared/vectors}/../seed/key-management-system.md
+	work=$$(mktemp -d)
+	trap 'kill $$(jobs -p) 2>/dev/null; wait; rm -rf $$work' EXIT
+	go build -o $$work/haven ./cmd/haven
+	$$work/haven dev --data $$work/data --listen 127.0.0.1:0 >$$work/log 2>&1 &
+	until [ -e $$work/data/ready.json ]; do kill -0 $$! || { cat $$work/log; exit 1; }; done
+	cd clients/python
+	"$$folder/bin/mypy" haven_keys
+	HAVEN_DATA=$$work/data HAVEN_TEXT=$$text python3 -B -W error::ResourceWarning -m unittest discover -s tests 2>&1 | tail -n 20
+	[ $${PIPESTATUS[0]} = 0 ]
 
 .PHONY: years
 years: ## YEARS of daily checks by several schedulers that are killed at random: 10 years of 10,000 keys in memory and 500 on disk; minutes

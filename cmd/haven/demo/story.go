@@ -35,6 +35,8 @@ func story() []step {
 		{"Rotation: old and new both open", (*play).rotate},
 		{"Signed: whose it is, and unaltered", (*play).sign},
 		{"Sealed for the next camp's clinic, which alone opens it", (*play).send},
+		{"Secrets of the clinic's own: stored, retrieved, generated", (*play).keep},
+		{"What comes due, and who sees to it", (*play).due},
 		{"A restart, and the record is still there", (*play).restart},
 		{"An old version is put out of use", (*play).deprecate},
 		{"A version is compromised", (*play).compromise},

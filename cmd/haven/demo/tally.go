@@ -25,7 +25,7 @@ type tally map[counted]uint64
 func operationOf(args []string) *gate.Operation {
 	command := args[0]
 	switch command {
-	case "key", "principal", "credential", "policy", "grant", "access":
+	case "key", "principal", "credential", "policy", "grant", "access", "vault", "rotation":
 		command += " " + args[1]
 	}
 	return map[string]*gate.Operation{
@@ -35,6 +35,8 @@ func operationOf(args []string) *gate.Operation {
 		"principal create": gate.CreatePrincipal, "credential create": gate.CreateCredential, "policy create": gate.CreatePolicy,
 		"policy attach": gate.AttachPolicy, "grant create": gate.CreateGrant, "grant revoke": gate.RevokeGrant,
 		"access explain": gate.ExplainAccess, "access list": gate.ListAccess,
+		"vault put": gate.StoreKey, "vault get": gate.RetrieveKey,
+		"rotation due": gate.ListDue, "rotation check": gate.CheckRotation, "rotation status": gate.DescribeRotationSchedule,
 		"encrypt": gate.Encrypt, "decrypt": gate.Decrypt, "data-key": gate.GenerateDataKey,
 		"sign": gate.Sign, "verify": gate.Verify, "hpke-seal": gate.HPKESeal, "hpke-open": gate.HPKEOpen,
 	}[command]
