@@ -62,7 +62,7 @@ func (r RotationScheduler) Schedule(ctx context.Context, req rotation.ScheduleRe
 
 // Status tells when checks are made, and what the last one found.
 func (r RotationScheduler) Status(ctx context.Context) (*rotation.Schedule, error) {
-	return scheduling(ctx, r, gate.DescribeRotationSchedule, rotation.Empty{}, (*rotation.Scheduler).DescribeRotationSchedule)
+	return scheduling(ctx, r, gate.DescribeRotationSchedule, rotation.StatusRequest{}, (*rotation.Scheduler).DescribeRotationSchedule)
 }
 
 // CheckRotation does what is due.

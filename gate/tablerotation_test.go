@@ -53,7 +53,7 @@ func rotationRows() map[string]row {
 		},
 		"describe-rotation-schedule": {
 			run: func(f *fixture, c *gate.Call, _ bool) error {
-				_, err := f.Scheduler().DescribeRotationSchedule(background, c, rotation.Empty{})
+				_, err := f.Scheduler().DescribeRotationSchedule(background, c, rotation.StatusRequest{})
 				return err
 			},
 			names: nothingNamed,

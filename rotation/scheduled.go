@@ -40,8 +40,8 @@ type Schedule struct {
 	Overdue     int64     `json:"overdue"`
 }
 
-// Empty is a request that says nothing.
-type Empty struct{}
+// StatusRequest asks for the schedule; it says nothing more.
+type StatusRequest struct{}
 
 // scheduleBody is the schedule as it is stored.
 type scheduleBody struct {
@@ -153,7 +153,7 @@ func (s *Scheduler) ScheduleRotationCheck(ctx context.Context, c *gate.Call, req
 }
 
 // DescribeRotationSchedule tells when checks are made, and what the last one found.
-func (s *Scheduler) DescribeRotationSchedule(ctx context.Context, c *gate.Call, _ Empty) (*Schedule, error) {
+func (s *Scheduler) DescribeRotationSchedule(ctx context.Context, c *gate.Call, _ StatusRequest) (*Schedule, error) {
 	var out Schedule
 	err := s.cfg.Gate.Do(ctx, c, gate.Request{}, func(gate.Approved) (gate.Outcome, error) {
 		b, _, _, err := s.load(ctx)

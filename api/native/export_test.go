@@ -1,6 +1,9 @@
 package native
 
-import "reflect"
+import (
+	"reflect"
+	"slices"
+)
 
 // What the tests look at from inside: the codecs by themselves, so that they can be held against
 // an ordinary decoder without a system behind them, and the one map of codes.
@@ -42,4 +45,31 @@ func Requests() map[string]reflect.Type {
 		types[r.op.Name] = r.request
 	}
 	return types
+}
+
+// NamedTypes returns the struct types that the description names, by the name.
+func NamedTypes() map[string][]reflect.Type {
+	out := map[string][]reflect.Type{}
+	var walk func(reflect.Type)
+	walk = func(t reflect.Type) {
+		switch t.Kind() {
+		case reflect.Pointer, reflect.Slice, reflect.Map:
+			walk(t.Elem())
+		case reflect.Struct:
+			if slices.Contains(out[t.Name()], t) {
+				return
+			}
+			out[t.Name()] = append(out[t.Name()], t)
+			for i := range t.NumField() {
+				if _, _, ok := member(t.Field(i)); ok {
+					walk(t.Field(i).Type)
+				}
+			}
+		}
+	}
+	for _, r := range routes() {
+		walk(r.request)
+		walk(r.answer)
+	}
+	return out
 }

@@ -14,11 +14,21 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/haven-health/haven/api/native"
 	"github.com/haven-health/haven/client"
 	"github.com/haven-health/haven/gate"
 )
 
 type object = map[string]any
+
+// TestSchemaNames: no two types have one name in the description: one would be described as the other.
+func TestSchemaNames(t *testing.T) {
+	for name, types := range native.NamedTypes() {
+		if len(types) != 1 && name != "" {
+			t.Errorf("%s names %v", name, types)
+		}
+	}
+}
 
 // openAPI is the description that the API serves.
 type openAPI struct{ doc object }
