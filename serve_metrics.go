@@ -41,6 +41,8 @@ func (s *Server) register(r *prometheus.Registry) {
 			func(system *System) float64 { return float64(system.rotation.Figures().Overdue) }),
 		s.gauge("haven_rotation_waiting", "Of that, what waits for somebody: material to import, a key to enable.",
 			func(system *System) float64 { return float64(system.rotation.Figures().Waiting) }),
+		s.gauge("haven_rotation_coming", "What comes due in the 7 days after the last scheduled check, 1,000 at most.",
+			func(system *System) float64 { return float64(system.rotation.Figures().Coming) }),
 		s.gauge("haven_rotation_checked_seconds", "When the last check of this process ended, in seconds since 1970; 0 before the first.",
 			func(system *System) float64 {
 				if at := system.rotation.Figures().Checked; !at.IsZero() {

@@ -97,6 +97,7 @@ func New(cfg Config) *Scheduler {
 type figures struct {
 	done, failed, swept atomic.Uint64
 	waiting, overdue    atomic.Int64
+	coming              atomic.Int64
 	checked             atomic.Int64 // when, seconds since 1970 UTC
 }
 
@@ -107,6 +108,8 @@ type Figures struct {
 	// Waiting is what the last check found due that waits for somebody; Overdue is that and what it
 	// could not do.
 	Waiting, Overdue int64
+	// Coming is what comes due in the 7 days after the last scheduled check, MaxChecked at most.
+	Coming int64
 	// Checked is when the last check of this process ended; zero: there was none.
 	Checked time.Time
 }
@@ -115,7 +118,7 @@ type Figures struct {
 func (s *Scheduler) Figures() Figures {
 	f := Figures{
 		Done: s.figures.done.Load(), Failed: s.figures.failed.Load(), Swept: s.figures.swept.Load(),
-		Waiting: s.figures.waiting.Load(), Overdue: s.figures.overdue.Load(),
+		Waiting: s.figures.waiting.Load(), Overdue: s.figures.overdue.Load(), Coming: s.figures.coming.Load(),
 	}
 	if at := s.figures.checked.Load(); at != 0 {
 		f.Checked = time.Unix(at, 0).UTC()

@@ -1,9 +1,11 @@
 package rotation_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -516,6 +518,33 @@ func TestScheduled(t *testing.T) {
 	for _, expression := range []string{"", "rate(1 week)", "rate(0 days)", "cron(0 8 * * *)", "at(2020-01-01T00:00:00)"} {
 		if err := w.RotationScheduler().ScheduleRotationCheck(background, expression); !errors.Is(err, gate.InvalidRequest) {
 			t.Errorf("%q: %v", expression, err)
+		}
+	}
+}
+
+// TestNotice: what a person should know of is told once, within a week before it happens; what waits is
+// told each time.
+func TestNotice(t *testing.T) {
+	var log bytes.Buffer
+	w := newWorld(t, func(c *haven.Config) { c.Log = slog.New(slog.NewTextHandler(&log, nil)) })
+	s := w.Scheduler()
+	w.key(keys.CreateRequest{RotationDays: 12}) // whose rotation nobody needs to know of
+	gone, waits := w.key(keys.CreateRequest{RotationDays: keys.Never}), w.key(keys.CreateRequest{RotationDays: 20})
+	_, err := w.KeyManager().ScheduleKeyDeletion(background, keys.ScheduleDeletionRequest{Key: gone.ID, Days: 10})
+	w.must(err)
+	_, err = w.KeyManager().DisableKey(background, waits.ID)
+	w.must(err)
+	for d := 1; d <= 14; d++ {
+		w.Clock.Advance(day)
+		log.Reset()
+		_, err := s.Scheduled(background, gate.Proof{Local: w.Admin})
+		w.must(err)
+		want := map[int]string{3: "it comes due soon", 6: "waits for somebody", 13: "waits for somebody", 14: "waits for somebody"}[d]
+		if got := log.String(); want == "" && got != "" || !strings.Contains(got, want) || strings.Count(got, "\n") > 1 {
+			t.Errorf("day %d: %q, want %q", d, got, want)
+		}
+		if d == 3 && s.Figures().Coming != 2 { // the deletion, and a rotation
+			t.Errorf("%d are coming", s.Figures().Coming)
 		}
 	}
 }

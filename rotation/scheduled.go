@@ -252,19 +252,20 @@ func (s *Scheduler) ended(ctx context.Context, c *gate.Call, began time.Time, al
 // notice tells what a person should know of before it happens, once, when it comes within sight, and
 // what waits for one.
 func (s *Scheduler) notice(ctx context.Context, b *scheduleBody, now time.Time, all *CheckAnswer) error {
+	coming, err := s.horizon(ctx, now, now.AddDate(0, 0, noticeDays))
+	if err != nil {
+		return err
+	}
+	s.figures.coming.Store(int64(len(coming)))
 	if s.cfg.Notice == nil {
 		return nil
 	}
 	told := b.Last.AddDate(0, 0, noticeDays) // as far as the check before looked
-	if told.Before(now) {
-		told = now
-	}
-	coming, err := s.horizon(ctx, told, now.AddDate(0, 0, noticeDays))
-	if err != nil {
-		return err
-	}
 	var out []Task
 	for _, t := range coming {
+		if !t.At.After(told) {
+			continue
+		}
 		if t.Do == "destroy" || t.Do == "expire" || t.Do == "erase-material" || t.Waits != "" {
 			out = append(out, t)
 		}

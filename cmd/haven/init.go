@@ -50,7 +50,7 @@ Fields of --output json: data, administrator, token, seals (each slot, kind, sea
 			if len(specs) == 0 {
 				specs[seal.Daily] = keyFileSpec
 			}
-			locked, err := haven.Load(c.Context(), haven.Config{DataDir: folder, Region: region, Account: account})
+			locked, err := haven.Load(c.Context(), haven.Config{DataDir: folder, Region: region, Account: account, NoScheduler: true})
 			if err != nil {
 				return err
 			}

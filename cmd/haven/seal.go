@@ -103,7 +103,7 @@ func (a *app) existing(ctx context.Context, folder string) (*haven.Locked, error
 	if _, err := os.Stat(folder); err != nil {
 		return nil, err
 	}
-	locked, err := haven.Load(ctx, haven.Config{DataDir: folder})
+	locked, err := haven.Load(ctx, haven.Config{DataDir: folder, NoScheduler: true})
 	if err != nil {
 		return nil, err
 	}
