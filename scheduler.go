@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/haven-health/haven/gate"
-	"github.com/haven-health/haven/keys"
 	"github.com/haven-health/haven/lifecycle"
 	"github.com/haven-health/haven/rotation"
 	"github.com/haven-health/haven/store"
@@ -104,7 +103,7 @@ func (s *System) dueOfKey(ctx context.Context, item *store.Item) ([]rotation.Tas
 			Do: d.Work.String(), At: d.At, ARN: d.ARN, KeyID: d.Key.String(), Version: d.Version, Type: string(d.Type), Alias: d.Alias,
 			ExpiresAt: d.ExpiresAt, Waits: string(d.Waits),
 			Settle: func(ctx context.Context, c *gate.Call) (bool, uint32, error) {
-				return s.manager.Settle(ctx, c, keys.Due(d))
+				return s.manager.Settle(ctx, c, d)
 			},
 		}
 	}

@@ -90,6 +90,15 @@ type Request struct {
 // Tag is a tag that a request would set.
 type Tag struct{ Name, Value string }
 
+// TagsOf are tags as conditions see them.
+func TagsOf(tags map[string]string) []Tag {
+	var out []Tag
+	for name, value := range tags {
+		out = append(out, Tag{Name: name, Value: value})
+	}
+	return out
+}
+
 // text returns the one value of a key.
 func (r *Request) text(k Key, suffix string) (string, bool) { return r.value(k, suffix, 0) }
 

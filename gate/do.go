@@ -192,7 +192,7 @@ func (g *Gate) stage(ctx context.Context, c *Call, req *Request, fn Function) (*
 		return refuse(err)
 	}
 	if idempotent {
-		outcome.Changes = append(outcome.Changes, remember(c, a, remembered, outcome.Answer))
+		outcome.Changes = append(outcome.Changes, g.remember(c, a, remembered, outcome.Answer))
 	}
 	c.useApproval(&outcome)
 	e, err := g.success(c, req, a, outcome, 0)

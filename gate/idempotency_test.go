@@ -1,6 +1,8 @@
 package gate_test
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -15,6 +17,7 @@ import (
 	"github.com/haven-health/haven/keys"
 	"github.com/haven-health/haven/rotation"
 	"github.com/haven-health/haven/store"
+	"github.com/haven-health/haven/vault"
 )
 
 // repeated creates a key under an idempotency key, as a principal.
@@ -182,6 +185,27 @@ func TestIdempotencyRowIsHousekeeping(t *testing.T) {
 	}
 	if rows := w.Items(store.KindIdempotency); len(rows) != 1 || rows[0].Due != w.Clock.Wall().Add(24*time.Hour).UnixMilli() {
 		t.Errorf("remembered as %+v", rows)
+	}
+}
+
+// TestAskedIsNotGuessed: what stands for a request beside its stored answer cannot be made without the
+// integrity key: a request to store a password could be guessed by it.
+func TestAskedIsNotGuessed(t *testing.T) {
+	w := gatetest.New(t)
+	text, body := "hunter2", sha256.Sum256([]byte(`{"name":"db","text":"hunter2"}`))
+	c, err := w.Gate().Begin(background, gate.StoreKey, gate.Proof{Local: w.Admin})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Idempotent("once", body); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Vault().StoreKey(background, c, vault.StoreRequest{Name: "db", Text: &text}); err != nil {
+		t.Fatal(err)
+	}
+	rows := w.Items(store.KindIdempotency)
+	if len(rows) != 1 || bytes.Contains(rows[0].Body, body[:]) || bytes.Contains(rows[0].Body, []byte(text)) {
+		t.Errorf("%d rows, %x", len(rows), rows[0].Body)
 	}
 }
 

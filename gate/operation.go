@@ -27,6 +27,8 @@ type Operation struct {
 	// Onto is what the operation needs of the second key that its request names, or of the master key
 	// that it puts one under, as a row of its own that has no number: nil where it names one.
 	Onto *Operation
+	// HoldsSecret tells that its request holds a secret: nothing keeps it, so nobody asks for approvals of it.
+	HoldsSecret bool
 	// Internal operations have no route: Haven itself or an operator at the machine begins them.
 	Internal bool
 	// BodyLimit is the most bytes of a request body.
@@ -163,7 +165,7 @@ var (
 	DescribeRotationSchedule = &Operation{Number: 127, Name: "describe-rotation-schedule", Event: "DescribeRotationSchedule", Permission: "haven:ListDue", Reads: true, BodyLimit: smallBody, Summary: "tell when what is due is looked for, and what the last check found"}
 	AdvanceClock             = &Operation{Number: 128, Name: "advance-clock", Event: "AdvanceClock", Permission: "haven:AdvanceClock", BodyLimit: smallBody, Summary: "let time pass for a development server, with the checks on the way"}
 
-	StoreKey              = &Operation{Number: 130, Name: "store-key", Event: "PutSecretValue", Permission: "secretsmanager:PutSecretValue", Mutates: true, Onto: wrapKey, BodyLimit: storeBody, Summary: "store a value under a name, or a new version of it"}
+	StoreKey              = &Operation{Number: 130, Name: "store-key", Event: "PutSecretValue", Permission: "secretsmanager:PutSecretValue", Mutates: true, HoldsSecret: true, Onto: wrapKey, BodyLimit: storeBody, Summary: "store a value under a name, or a new version of it"}
 	RetrieveKey           = &Operation{Number: 131, Name: "retrieve-key", Event: "GetSecretValue", Permission: "secretsmanager:GetSecretValue", BodyLimit: smallBody, Summary: "get a stored value, as it was stored"}
 	ListStoredKeys        = &Operation{Number: 132, Name: "list-stored-keys", Event: "ListSecrets", Permission: "secretsmanager:ListSecrets", Reads: true, BodyLimit: smallBody, Summary: "list stored keys by name, without their values"}
 	ListStoredKeyVersions = &Operation{Number: 133, Name: "list-stored-key-versions", Event: "ListSecretVersionIds", Permission: "secretsmanager:ListSecretVersionIds", Reads: true, BodyLimit: smallBody, Summary: "list a stored key's versions, newest first, without their values"}

@@ -3,7 +3,6 @@ package identity
 import (
 	"context"
 	"encoding/hex"
-	"fmt"
 	"time"
 
 	"github.com/haven-health/haven/gate"
@@ -38,38 +37,8 @@ func (d *Directory) Expiring(ctx context.Context, item *store.Item) (*Expiring, 
 // ExpireCredentials deletes credentials that came to their end, which prove nobody any more, in the name
 // of a call, and tells how many: of items, at most store.MaxGet, those that are such.
 func (m *Manager) ExpireCredentials(ctx context.Context, c *gate.Call, items []store.Item) (deleted int, err error) {
-	own, err := m.gate.Own(ctx, c, gate.ExpireCredentials)
-	if err != nil {
-		return 0, err
-	}
-	refs := make([]store.Ref, len(items))
-	for i := range items {
-		refs[i] = items[i].Ref
-	}
-	err = m.gate.Do(ctx, own, gate.Request{}, func(a gate.Approved) (gate.Outcome, error) {
-		now, _, err := m.directory.view.Get(ctx, refs...)
-		if err != nil {
-			return gate.Outcome{}, err
-		}
-		var o gate.Outcome
-		for i := range now {
-			if now[i].Revision == 0 {
-				continue
-			}
-			b, err := decodeCredential(&now[i])
-			if err != nil {
-				return gate.Outcome{}, err
-			}
-			if b.expired(a.Time()) {
-				o.Changes = append(o.Changes, gate.Change{Ref: now[i].Ref, Before: &now[i], Delete: true})
-			}
-		}
-		deleted = len(o.Changes)
-		o.Parameters = fmt.Sprintf("items=%d", deleted)
-		return o, nil
+	return m.gate.Sweep(ctx, c, gate.ExpireCredentials, items, func(item *store.Item, now time.Time) (bool, error) {
+		b, err := decodeCredential(item)
+		return err == nil && b.expired(now), err
 	})
-	if err != nil {
-		return 0, err
-	}
-	return deleted, nil
 }

@@ -107,6 +107,8 @@ func (r *RequestApprovalRequest) check(op *gate.Operation) error {
 		r.Hours = DefaultApprovalHours
 	}
 	switch {
+	case op.HoldsSecret:
+		return gate.Errorf(gate.InvalidRequest, "approvals are not asked for %s: its request holds a secret, which would be kept", op.Name)
 	case !op.Mutates || op.Use != 0 || op == gate.RequestApproval || op == gate.Approve || op == gate.WithdrawApproval:
 		return gate.Errorf(gate.InvalidRequest, "approvals are asked for what changes something, not for %s", op.Name)
 	case len(r.Request) > maxRequest:

@@ -6,7 +6,6 @@ import (
 
 	"github.com/haven-health/haven/gate"
 	"github.com/haven-health/haven/lifecycle"
-	"github.com/haven-health/haven/store"
 )
 
 // destroyDue destroys the version named, or the key as a whole, at its deletion date. The material of
@@ -49,7 +48,7 @@ func (e *edit) destroyKey() error {
 		e.body.Life = life
 		e.out.Stops = append(e.out.Stops, gate.Stop{Ref: keyRef(e.id), What: gate.Destroyed})
 	}
-	versions, more, err := e.undestroyed()
+	versions, more, err := e.versionsThat(func(v *versionBody) bool { return v.Life.State != lifecycle.Destroyed })
 	if err != nil {
 		return err
 	}
@@ -83,34 +82,6 @@ func (e *edit) wrapsNothing() error {
 		err = e.refused(&lifecycle.Refusal{Reason: lifecycle.ReasonWraps})
 	}
 	return err
-}
-
-// undestroyed returns up to a page of the key's versions that are not recorded as destroyed.
-func (e *edit) undestroyed() (numbers []uint32, more bool, err error) {
-	q := store.Query{Kind: store.KindVersion, Prefix: string(e.id[:]), Reverse: true, Limit: store.MaxPage}
-	for more = true; more; {
-		page, err := e.m.ring.cfg.View.List(e.ctx, q)
-		if err != nil {
-			return nil, false, err
-		}
-		for i := range page.Items {
-			v, err := decodeVersion(&page.Items[i])
-			if err != nil {
-				return nil, false, err
-			}
-			if v.Life.State == lifecycle.Destroyed {
-				continue
-			}
-			if len(numbers) == rewrapPage {
-				return numbers, true, nil
-			}
-			numbers = append(numbers, v.Life.Number)
-		}
-		if more = page.More; more {
-			q.After = page.Items[len(page.Items)-1].ID
-		}
-	}
-	return numbers, false, nil
 }
 
 // notDue tells whether nothing is to be destroyed: its date was taken back meanwhile, has not come, or

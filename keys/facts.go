@@ -74,22 +74,13 @@ func signing(a Algorithm, kind crypt.MessageType) gate.Asked {
 // value makes the values of a request that tells one thing.
 func value(key access.Key, text string) []access.Value { return []access.Value{{Key: key, Text: text}} }
 
-// setting are tags as conditions see them.
-func setting(tags map[string]string) []access.Tag {
-	var out []access.Tag
-	for name, value := range tags {
-		out = append(out, access.Tag{Name: name, Value: value})
-	}
-	return out
-}
-
 // asked is what conditions may ask of a request for a key of the kind: what the key will be.
 func (req *CreateRequest) asked(kind Kind) gate.Asked {
 	origin := ownOrigin
 	if req.Origin == External {
 		origin = string(External)
 	}
-	asked := gate.Asked{Values: kind.values(origin, req.Purpose), Tags: setting(req.Tags)}
+	asked := gate.Asked{Values: kind.values(origin, req.Purpose), Tags: access.TagsOf(req.Tags)}
 	asked.Values = append(asked.Values, periodOf(req.RotationDays)...)
 	asked.Values = append(asked.Values, bypassing(req.Bypass).Values...)
 	return asked

@@ -45,6 +45,11 @@ func (e *edit) moveTo(master string, primary *loadedVersion, next lifecycle.Vers
 
 // elsewhere returns up to a page of the key's versions that another than its master wraps.
 func (e *edit) elsewhere() (numbers []uint32, more bool, err error) {
+	return e.versionsThat(func(v *versionBody) bool { return len(v.wrapped) > 0 && v.by != e.body.Master })
+}
+
+// versionsThat returns up to a page of the key's versions that are so, the newest first.
+func (e *edit) versionsThat(are func(*versionBody) bool) (numbers []uint32, more bool, err error) {
 	q := store.Query{Kind: store.KindVersion, Prefix: string(e.id[:]), Reverse: true, Limit: store.MaxPage}
 	for more = true; more; {
 		page, err := e.m.ring.cfg.View.List(e.ctx, q)
@@ -56,7 +61,7 @@ func (e *edit) elsewhere() (numbers []uint32, more bool, err error) {
 			if err != nil {
 				return nil, false, err
 			}
-			if len(v.wrapped) == 0 || v.by == e.body.Master {
+			if !are(v) {
 				continue
 			}
 			if len(numbers) == rewrapPage {

@@ -32,7 +32,7 @@ func (m *Manager) TagKey(ctx context.Context, c *gate.Call, req TagRequest) (*Ke
 	if err != nil {
 		return nil, m.gate.Refuse(ctx, c, err)
 	}
-	return m.tags(ctx, c, req.Key, gate.Asked{Tags: setting(req.Tags)}, func(tags map[string]string) { maps.Copy(tags, req.Tags) })
+	return m.tags(ctx, c, req.Key, gate.Asked{Tags: access.TagsOf(req.Tags)}, func(tags map[string]string) { maps.Copy(tags, req.Tags) })
 }
 
 // UntagKey takes tags from a key.

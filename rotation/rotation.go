@@ -23,7 +23,8 @@ import (
 
 // Task is something that a deadline asks to be done.
 type Task struct {
-	// Do is rotate, deprecate, expire, record, erase-material, destroy or resume.
+	// Do is rotate, deprecate, expire, record, erase-material, destroy or resume; look, of what could not be
+	// read.
 	Do string `json:"do"`
 	// At is when it is, or was, due.
 	At time.Time `json:"at"`

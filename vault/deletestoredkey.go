@@ -23,7 +23,7 @@ func (m *Manager) DeleteStoredKey(ctx context.Context, c *gate.Call, req DeleteS
 	if days < MinDays || days > MaxDays {
 		return nil, m.gate.Refuse(ctx, c, gate.Errorf(gate.InvalidRequest, "days is %d to %d", MinDays, MaxDays))
 	}
-	return m.change(ctx, c, Reference{req.Name, req.ARN}, func(a gate.Approved, f *found) (gate.Outcome, error) {
+	return m.change(ctx, c, Reference{req.Name, req.ARN}, gate.Asked{}, func(a gate.Approved, f *found) (gate.Outcome, error) {
 		if err := f.available(); err != nil {
 			return gate.Outcome{}, err
 		}
@@ -37,7 +37,7 @@ func (m *Manager) DeleteStoredKey(ctx context.Context, c *gate.Call, req DeleteS
 
 // RestoreStoredKey keeps a stored key that was to be deleted. It is retrieved as before then.
 func (m *Manager) RestoreStoredKey(ctx context.Context, c *gate.Call, ref Reference) (*StoredKey, error) {
-	return m.change(ctx, c, ref, func(a gate.Approved, f *found) (gate.Outcome, error) {
+	return m.change(ctx, c, ref, gate.Asked{}, func(a gate.Approved, f *found) (gate.Outcome, error) {
 		switch {
 		case f.body.Deletion.IsZero():
 			return gate.Outcome{}, &gate.Error{Code: gate.InvalidState, Reason: "not_pending_deletion",

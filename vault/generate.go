@@ -7,13 +7,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/haven-health/haven/access"
 	"github.com/haven-health/haven/gate"
 	"github.com/haven-health/haven/internal/crypt"
 	"github.com/haven-health/haven/internal/secret"
 )
-
-type accessTag = access.Tag
 
 // What passwords and ARNs are made of.
 const (

@@ -222,9 +222,9 @@ func about(name, parameters string) string {
 }
 
 // change runs an operation that changes one stored key, and answers with its document.
-func (m *Manager) change(ctx context.Context, c *gate.Call, ref Reference, f func(gate.Approved, *found) (gate.Outcome, error)) (*StoredKey, error) {
+func (m *Manager) change(ctx context.Context, c *gate.Call, ref Reference, asked gate.Asked, f func(gate.Approved, *found) (gate.Outcome, error)) (*StoredKey, error) {
 	var out StoredKey
-	err := m.on(ctx, c, ref, gate.Request{Replay: replay(&out)}, func(a gate.Approved, target *found) (gate.Outcome, error) {
+	err := m.on(ctx, c, ref, gate.Request{Replay: replay(&out), Asked: asked}, func(a gate.Approved, target *found) (gate.Outcome, error) {
 		o, err := f(a, target)
 		if err != nil {
 			return o, err

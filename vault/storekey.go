@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/haven-health/haven/access"
 	"github.com/haven-health/haven/gate"
 	"github.com/haven-health/haven/internal/secret"
 	"github.com/haven-health/haven/rotation/schedule"
@@ -60,7 +61,7 @@ func (m *Manager) StoreKey(ctx context.Context, c *gate.Call, req StoreRequest) 
 		return nil, m.gate.Refuse(ctx, c, err)
 	}
 	var out StoreAnswer
-	asked := gate.Request{Replay: replay(&out), Asked: gate.Asked{Tags: setting(req.Tags)}}
+	asked := gate.Request{Replay: replay(&out), Asked: gate.Asked{Tags: access.TagsOf(req.Tags)}}
 	if req.KMSKeyID != "" {
 		asked.Master = gate.Reference{Text: req.KMSKeyID}
 	}
@@ -115,14 +116,6 @@ func checkMap(what string, members map[string]string, most int) error {
 		}
 	}
 	return nil
-}
-
-func setting(tags map[string]string) []accessTag {
-	var out []accessTag
-	for name, value := range tags {
-		out = append(out, accessTag{Name: name, Value: value})
-	}
-	return out
 }
 
 // valueOf takes the value from the request, or generates it.

@@ -3,7 +3,9 @@ package vault
 import (
 	"context"
 	"maps"
+	"slices"
 
+	"github.com/haven-health/haven/access"
 	"github.com/haven-health/haven/gate"
 )
 
@@ -26,7 +28,7 @@ func (m *Manager) TagStoredKey(ctx context.Context, c *gate.Call, req TagStoredK
 	if err := checkMap("tags", req.Tags, MaxTags); err != nil || len(req.Tags) == 0 {
 		return nil, m.gate.Refuse(ctx, c, orElse(err, "tags are required"))
 	}
-	return m.change(ctx, c, Reference{req.Name, req.ARN}, func(_ gate.Approved, f *found) (gate.Outcome, error) {
+	return m.change(ctx, c, Reference{req.Name, req.ARN}, gate.Asked{Tags: access.TagsOf(req.Tags)}, func(_ gate.Approved, f *found) (gate.Outcome, error) {
 		tags := maps.Clone(f.body.Tags)
 		if tags == nil {
 			tags = map[string]string{}
@@ -37,7 +39,7 @@ func (m *Manager) TagStoredKey(ctx context.Context, c *gate.Call, req TagStoredK
 		}
 		f.body.Tags = tags
 		var p gate.Parameters
-		p.Names("tags", keysOf(req.Tags))
+		p.Names("tags", slices.Collect(maps.Keys(req.Tags)))
 		return gate.Outcome{Parameters: p.String()}, nil
 	})
 }
@@ -47,7 +49,11 @@ func (m *Manager) UntagStoredKey(ctx context.Context, c *gate.Call, req UntagSto
 	if len(req.Names) == 0 || len(req.Names) > MaxTags {
 		return nil, m.gate.Refuse(ctx, c, gate.Errorf(gate.InvalidRequest, "names are 1 to %d", MaxTags))
 	}
-	return m.change(ctx, c, Reference{req.Name, req.ARN}, func(_ gate.Approved, f *found) (gate.Outcome, error) {
+	var asked gate.Asked
+	for _, name := range req.Names {
+		asked.Values = append(asked.Values, access.Value{Key: access.TagKeys, Text: name})
+	}
+	return m.change(ctx, c, Reference{req.Name, req.ARN}, asked, func(_ gate.Approved, f *found) (gate.Outcome, error) {
 		tags := maps.Clone(f.body.Tags)
 		for _, name := range req.Names {
 			delete(tags, name)
@@ -60,13 +66,6 @@ func (m *Manager) UntagStoredKey(ctx context.Context, c *gate.Call, req UntagSto
 		p.Names("tags", req.Names)
 		return gate.Outcome{Parameters: p.String()}, nil
 	})
-}
-
-func keysOf(tags map[string]string) (names []string) {
-	for name := range tags {
-		names = append(names, name)
-	}
-	return names
 }
 
 func orElse(err error, text string) error {

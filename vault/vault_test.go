@@ -74,13 +74,13 @@ func TestStoreAndRetrieve(t *testing.T) {
 		t.Errorf("%+v after %+v", second, first)
 	}
 	w.Reopen()
-	for want, req := range map[string]vault.RetrieveRequest{
-		"bytes \x00\xff\x01": {Name: "api-signing-key"},
-		"text one":           {ARN: first.ARN, Stage: vault.Previous},
-		"text next":          {Name: "api-signing-key", Stage: vault.Pending},
-		"text one ":          {Name: "api-signing-key", VersionID: first.VersionID},
+	for req, want := range map[vault.RetrieveRequest]string{
+		{Name: "api-signing-key"}:                             "bytes \x00\xff\x01",
+		{ARN: first.ARN, Stage: vault.Previous}:               "text one",
+		{Name: "api-signing-key", Stage: vault.Pending}:       "text next",
+		{Name: "api-signing-key", VersionID: first.VersionID}: "text one",
 	} {
-		if got := w.text(req); got != strings.TrimSpace(want) && got != want {
+		if got := w.text(req); got != want {
 			t.Errorf("%+v: %q, want %q", req, got, want)
 		}
 	}
@@ -404,6 +404,34 @@ func TestList(t *testing.T) {
 		_, err := as.Retrieve(background, vault.RetrieveRequest{Name: name})
 		if allowed && err != nil || !allowed && !errors.Is(err, gate.AccessDenied) {
 			t.Errorf("the clerk retrieves %s: %v", name, err)
+		}
+	}
+}
+
+// TestTagConditions: policies see the tags that a request would set or take away.
+func TestTagConditions(t *testing.T) {
+	w := newWorld(t)
+	w.store(vault.StoreRequest{Name: "a", Text: of("x")})
+	clerk, err := w.Identity().CreatePrincipal(background, identity.CreatePrincipalRequest{Kind: identity.User, Name: "clerk"})
+	w.must(err)
+	_, err = w.Identity().CreatePolicy(background, identity.CreatePolicyRequest{Name: "tags", Principal: "clerk", Document: `{"Version":"2012-10-17","Statement":[
+		{"Effect":"Allow","Action":"secretsmanager:*","Resource":"*"},
+		{"Effect":"Deny","Action":"secretsmanager:*","Resource":"*","Condition":{"StringEquals":{"aws:RequestTag/team":"lab"}}},
+		{"Effect":"Deny","Action":"secretsmanager:UntagResource","Resource":"*","Condition":{"ForAnyValue:StringEquals":{"aws:TagKeys":"owner"}}}]}`})
+	w.must(err)
+	as := w.As(clerk.ID).KeyVault()
+	for name, c := range map[string]struct {
+		err     error
+		allowed bool
+	}{
+		"tag":        {second(as.TagStoredKey(background, vault.TagStoredKeyRequest{Name: "a", Tags: map[string]string{"team": "clinic"}})), true},
+		"tag lab":    {second(as.TagStoredKey(background, vault.TagStoredKeyRequest{Name: "a", Tags: map[string]string{"team": "lab"}})), false},
+		"store lab":  {second(as.Store(background, vault.StoreRequest{Name: "b", Text: of("x"), Tags: map[string]string{"team": "lab"}})), false},
+		"untag":      {second(as.UntagStoredKey(background, vault.UntagStoredKeyRequest{Name: "a", Names: []string{"team"}})), true},
+		"untag more": {second(as.UntagStoredKey(background, vault.UntagStoredKeyRequest{Name: "a", Names: []string{"team", "owner"}})), false},
+	} {
+		if c.allowed && c.err != nil || !c.allowed && !errors.Is(c.err, gate.AccessDenied) {
+			t.Errorf("%s: %v", name, c.err)
 		}
 	}
 }

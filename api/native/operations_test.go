@@ -222,6 +222,7 @@ var conversation = []exchange{
 	{ask: `{"principal":"amina"}`, operation: "delete-principal", code: gate.NotFound},
 	{ask: `{"operation":"disable-key","request":{"for":"1h","key":"$CAMP"},"reason":"a laptop was lost","hours":2}`, operation: "request-approval", keep: "approval_id as APPROVAL"},
 	{ask: `{"operation":"encrypt","request":{"key":"$DATA","plaintext":"aGVsbG8="}}`, operation: "request-approval", code: gate.InvalidRequest},
+	{ask: `{"operation":"store-key","request":{"name":"db","text":"hunter2"}}`, operation: "request-approval", code: gate.InvalidRequest},
 	{ask: `{}`, operation: "list-approvals"},
 	{ask: `?all=true&limit=1`, operation: "list-approvals", method: http.MethodGet},
 	{ask: `{"approval":"$APPROVAL"}`, operation: "describe-approval"},
